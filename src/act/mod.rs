@@ -1,0 +1,1 @@
+//! Hands: one step, one write, and what the server said.

@@ -1,0 +1,88 @@
+//! The command line: one thin file per command.
+//!
+//! Here: arguments, the choice of what to wire together, and the exit code.
+//! Never here: a decision about a release.
+//! Start reading at `promote.rs`. Used by `main.rs` only.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::error::Result;
+use crate::report::Out;
+
+mod explain;
+mod ledger;
+mod next_version;
+mod rehearse;
+mod set_image;
+
+/// Takes a change from a new image tag in the dev registry to healthy production, in one audited flow.
+#[derive(Parser, Debug)]
+#[command(name = "tomoda-release", version, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(clap::Args, Debug, Clone)]
+pub struct Global {
+    /// How to print the result.
+    #[arg(long, short, global = true, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+    /// The pipeline file; the only one in pipelines/ when not given.
+    #[arg(long, short, global = true, env = "TOMODA_RELEASE_PIPELINE", value_name = "FILE")]
+    pub pipeline: Option<std::path::PathBuf>,
+    /// Never ask; implied without a terminal and in CI.
+    #[arg(long, global = true)]
+    pub no_input: bool,
+}
+
+/// How a result is printed.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON document on standard output.
+    Json,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Say which tag would be chosen, and why not the others.
+    Explain(explain::Args),
+    /// Read and verify the ledger.
+    Ledger(ledger::Args),
+    /// Say which version the commits make.
+    NextVersion(next_version::Args),
+    /// Play the whole flow against a world on this computer.
+    Rehearse(rehearse::Args),
+    /// Edit image pins of a kustomization, keeping every other byte.
+    SetImage(set_image::Args),
+}
+
+/// Runs the command line of this process and returns its exit code.
+pub fn main() -> u8 {
+    // Everything is built without a default TLS provider; ring is the one.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let cli = Cli::parse();
+    let out = Out::new(cli.global.output == OutputFormat::Json);
+    match run(cli.command, &cli.global, &out) {
+        Ok(()) => 0,
+        Err(error) => {
+            out.error(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn run(command: Command, global: &Global, out: &Out) -> Result<()> {
+    match command {
+        Command::Explain(args) => explain::run(args, out),
+        Command::Ledger(args) => ledger::run(args, global, out),
+        Command::NextVersion(args) => next_version::run(args, out),
+        Command::Rehearse(args) => rehearse::run(args, global, out),
+        Command::SetImage(args) => set_image::run(args, out),
+    }
+}

@@ -1,0 +1,1 @@
+//! Pipeline files: from YAML to [`Pipeline`](crate::model::Pipeline), or every problem at once.

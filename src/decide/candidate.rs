@@ -1,0 +1,1 @@
+//! Which tag is new and allowed, and why the others are not.

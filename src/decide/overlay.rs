@@ -1,0 +1,1 @@
+//! The overlay edit: text in, text and changes out, every other byte kept.

@@ -1,0 +1,1 @@
+//! Files: read with a bound, replaced whole or not at all.

@@ -1,0 +1,1 @@
+//! One HTTP client: time limits, size limits, retries, redaction.

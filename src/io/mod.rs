@@ -1,0 +1,14 @@
+//! The edge: the only folder that may touch files, sockets, processes, the environment and the clock.
+//!
+//! Here: one hardened door to each part of the outside.
+//! Never here: what any of it means for a release.
+//! Start reading at `git/mod.rs`. Used by the stages' clients and by `cli`.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this folder is the edge of the program")]
+
+pub mod clock;
+pub mod credentials;
+pub mod files;
+pub mod git;
+pub mod http;
+pub mod kube;
+pub mod process;

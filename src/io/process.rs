@@ -1,0 +1,1 @@
+//! Programs: started with a time limit and a bound on what they may say.

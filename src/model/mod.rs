@@ -1,0 +1,39 @@
+//! Nouns: what a release is made of, as plain data.
+//!
+//! Here: names that cannot be confused, the pipeline, the plan, steps, gates, events and the state they fold to.
+//! Never here: a clock, a file, a socket, an environment variable, a wire format (nothing here is `Serialize`).
+//! Start reading at `pipeline.rs`, then `run.rs` and `event.rs`. Used by everyone.
+
+mod event;
+mod gate;
+mod git;
+mod image;
+mod name;
+mod pipeline;
+mod plan;
+mod range;
+mod run;
+mod secret;
+mod sighting;
+mod step;
+mod version;
+
+pub use event::{Actor, Event};
+pub use gate::{Ask, Evidence, GateSpec, HttpGate, Verdict};
+pub use git::{BranchName, CommitId, ObjectId, RefName, RepoPath, RepoUrl};
+pub use image::{Digest, ImageRef, Pin, Repository, Tag};
+pub use name::{ApplicationName, ComponentName, EnvName, PipelineName};
+pub use pipeline::{
+    App, Build, CloudBuild, Component, ConfigRepo, Environment, Follow, GitHub, Landing, LedgerSettings, Newest, OnFailure, PathPattern,
+    Pipeline, Policy, RegistryAuth, RegistrySettings, ReleaseFrom, Source, TagPattern,
+};
+pub use plan::{Brief, BriefCommit, ImageMove, Plan, PlannedTag};
+pub use range::Range;
+pub use run::{Done, Hold, OpenRun, Passed, Proved, ProvedImage, RunId, RunKind, State};
+pub use secret::{Secret, SecretRef};
+pub use sighting::{
+    AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, OperationSeen, OverlayImage,
+    OverlaySeen, Seen, Sighting, TagSeen, TaggedImage, WorkloadSeen,
+};
+pub use step::{Outcome, OverlayWrite, PageWrite, Step, StepKey, TagCut};
+pub use version::{Level, TagTemplate, Version};

@@ -1,0 +1,74 @@
+//! A plan: what a command is going to do, as a value to be printed, hashed and approved.
+
+use super::{CommitId, ComponentName, Digest, EnvName, Level, Pin, Repository, RunKind, Tag, Version};
+
+/// What a run is going to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Bump or promotion.
+    pub kind: RunKind,
+    /// The environment that moves.
+    pub environment: EnvName,
+    /// The images that move. For a promotion their digests are known only after the builds.
+    pub moves: Vec<ImageMove>,
+    /// The tag to cut, for a promotion.
+    pub tag: Option<PlannedTag>,
+    /// The gates, by title, in order.
+    pub gates: Vec<String>,
+    /// What a person should know before saying yes.
+    pub warnings: Vec<String>,
+}
+
+/// One image moves from one pin to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageMove {
+    /// The component.
+    pub component: ComponentName,
+    /// Its image in this environment.
+    pub repository: Repository,
+    /// What the overlay says now.
+    pub from: Pin,
+    /// The tag it moves to.
+    pub tag: Tag,
+    /// The digest it moves to; `None` in a plan whose images are not built yet.
+    pub digest: Option<Digest>,
+    /// The commit its image is built from, where known.
+    pub commit: Option<CommitId>,
+}
+
+/// The tag a promotion cuts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedTag {
+    /// Its name.
+    pub name: String,
+    /// The version.
+    pub version: Version,
+    /// The highest version before it, if any.
+    pub previous: Option<Version>,
+    /// How the version was raised; `None` when it was given or is the first.
+    pub level: Option<Level>,
+    /// The commit: what the earlier environment proved.
+    pub commit: CommitId,
+    /// Whether the tag is there already, at exactly this commit.
+    pub exists: bool,
+    /// The commits since the previous version.
+    pub brief: Brief,
+}
+
+/// The commits of a release, each with its class. All of them: leaving one out would be worse than failing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Brief {
+    /// Oldest first.
+    pub commits: Vec<BriefCommit>,
+}
+
+/// One commit of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BriefCommit {
+    /// Its id.
+    pub id: CommitId,
+    /// Its first line.
+    pub subject: String,
+    /// What it counts as: `major`, `minor`, `patch`, `none`, `merge`, `reverted`, `unparsed`.
+    pub class: String,
+}

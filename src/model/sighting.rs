@@ -1,0 +1,302 @@
+//! A sighting: everything seen in one look, with its time. What was not asked for is absent; what could not be seen is `Unknown`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{
+    ApplicationName, BranchName, CommitId, ComponentName, Digest, EnvName, ObjectId, Pin, RepoPath, Repository, State, Tag, Version,
+};
+
+/// Something that was looked at: known, or unknown with the reason. Missing data is never false and never zero.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen<T> {
+    /// It was seen.
+    Known(T),
+    /// It was asked for and could not be seen.
+    Unknown(String),
+}
+
+impl<T> Seen<T> {
+    /// The value, if known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(it) => Some(it),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// The value, or the reason why not.
+    pub fn as_result(&self) -> Result<&T, &str> {
+        match self {
+            Self::Known(it) => Ok(it),
+            Self::Unknown(why) => Err(why),
+        }
+    }
+}
+
+/// Everything seen in one look.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// When the look began.
+    pub at: Timestamp,
+    /// What the ledger's tip says.
+    pub state: State,
+    /// The overlays.
+    pub overlays: BTreeMap<EnvName, OverlaySeen>,
+    /// The registry's tags, one listing for each repository.
+    pub listings: BTreeMap<Repository, Seen<Listing>>,
+    /// The app repository.
+    pub app: Option<AppSeen>,
+    /// The builds of a release tag, by component, newest first.
+    pub builds: BTreeMap<ComponentName, Seen<Vec<BuildSeen>>>,
+    /// The digest a release tag has in the registry, by component; `None` inside means it is not there yet.
+    pub released: BTreeMap<ComponentName, Seen<Option<Digest>>>,
+    /// The Argo CD Applications.
+    pub applications: BTreeMap<ApplicationName, Seen<ApplicationSeen>>,
+    /// The workloads of the environment that is looked at.
+    pub workloads: BTreeMap<String, Seen<WorkloadSeen>>,
+    /// The answers of HTTP probes, by address.
+    pub http: BTreeMap<String, Seen<HttpSeen>>,
+    /// Whether the release page of the run is published.
+    pub page: Option<Seen<Option<String>>>,
+}
+
+impl Sighting {
+    /// A sighting of nothing but the ledger.
+    pub fn of_ledger(at: Timestamp, state: State) -> Self {
+        Self {
+            at,
+            state,
+            overlays: BTreeMap::new(),
+            listings: BTreeMap::new(),
+            app: None,
+            builds: BTreeMap::new(),
+            released: BTreeMap::new(),
+            applications: BTreeMap::new(),
+            workloads: BTreeMap::new(),
+            http: BTreeMap::new(),
+            page: None,
+        }
+    }
+}
+
+/// What an overlay says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverlaySeen {
+    /// The tip of the branch it was read at.
+    pub tip: CommitId,
+    /// The file inside the repository.
+    pub file: RepoPath,
+    /// The images entry of each component of the environment.
+    pub images: Vec<OverlayImage>,
+    /// The newest commit of the branch that carries the open run's id, if there is one.
+    pub ours: Option<CommitId>,
+}
+
+/// One entry of an overlay, for one component.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverlayImage {
+    /// The component.
+    pub component: ComponentName,
+    /// Its image in this environment.
+    pub repository: Repository,
+    /// What the overlay says.
+    pub pin: Pin,
+}
+
+/// All tags of one registry repository.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// The tags, in no particular order.
+    pub tags: Vec<TaggedImage>,
+    /// How many requests the listing took.
+    pub requests: usize,
+}
+
+/// One tag of a registry repository, with what the listing tells about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaggedImage {
+    /// The tag.
+    pub tag: Tag,
+    /// The digest, where the registry's listing has it.
+    pub digest: Option<Digest>,
+    /// When the registry received the image, where the listing has it.
+    pub uploaded: Option<Timestamp>,
+}
+
+/// The app repository: its branch, from the tip back, and its version tags.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AppSeen {
+    /// The branch.
+    pub branch: Option<BranchName>,
+    /// The commits reachable from the branch's tip, children before parents.
+    pub history: Vec<HistoryCommit>,
+    /// The version tags, all of them, also those elsewhere.
+    pub tags: Vec<TagSeen>,
+    /// For a component and a commit: the git objects of its paths (`None` where a path is absent there).
+    pub sources: BTreeMap<(ComponentName, CommitId), Vec<Option<ObjectId>>>,
+    /// For a component: the commits between its image's commit and the release commit that changed its paths.
+    pub unproved: BTreeMap<ComponentName, Vec<CommitId>>,
+}
+
+/// A commit of the app repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryCommit {
+    /// Its id.
+    pub id: CommitId,
+    /// Its parents.
+    pub parents: Vec<CommitId>,
+    /// Its whole message.
+    pub message: String,
+}
+
+/// A version tag of the app repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagSeen {
+    /// Its name.
+    pub name: String,
+    /// The version it stands for.
+    pub version: Version,
+    /// The object the ref points to: the tag object of an annotated tag.
+    pub object: ObjectId,
+    /// The commit behind it.
+    pub commit: CommitId,
+    /// The name inside the tag object; `None` for a lightweight tag.
+    pub header: Option<String>,
+}
+
+/// A build, whoever runs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuildSeen {
+    /// Its id.
+    pub id: String,
+    /// How far it is.
+    pub status: BuildStatus,
+    /// What the builder says about it, if anything.
+    pub detail: Option<String>,
+    /// The page with its log.
+    pub log_url: String,
+    /// The commit it builds, where the builder says so.
+    pub commit: Option<CommitId>,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// The images it says it pushed: name without tag, and digest.
+    pub images: Vec<(String, Digest)>,
+}
+
+/// How far a build is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildStatus {
+    /// It waits for a person.
+    Pending,
+    /// It waits for a machine.
+    Queued,
+    /// It runs.
+    Working,
+    /// It succeeded.
+    Succeeded,
+    /// It ended otherwise; the word is the builder's.
+    Failed(String),
+    /// A word we do not know. Not an end.
+    Other(String),
+}
+
+/// An Argo CD Application, as its object says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ApplicationSeen {
+    /// The object's resource version.
+    pub resource_version: String,
+    /// The value of the refresh annotation, while a refresh is asked for.
+    pub refresh: Option<String>,
+    /// The repository, branch and path it follows.
+    pub source: Option<(String, String, String)>,
+    /// `status.sync.status`.
+    pub sync: Option<String>,
+    /// `status.sync.revision`: a commit, or a branch name when nothing could be compared.
+    pub revision: Option<String>,
+    /// `status.health.status`.
+    pub health: Option<String>,
+    /// `status.health.message`.
+    pub health_message: Option<String>,
+    /// `status.reconciledAt`.
+    pub reconciled_at: Option<Timestamp>,
+    /// Whether `operation` is set: something is asked for or under way.
+    pub operation_requested: bool,
+    /// `status.operationState`.
+    pub operation: Option<OperationSeen>,
+    /// `status.conditions`.
+    pub conditions: Vec<ConditionSeen>,
+    /// Whether sync is automated.
+    pub automated: bool,
+    /// `status.summary.images`.
+    pub images: Vec<String>,
+    /// How the observed revision relates to ours: filled in by the look, which has the git history.
+    pub contains_ours: Option<bool>,
+    /// Whether the overlay at the observed revision still holds our images; only asked where it is not our commit.
+    pub holds_our_images: Option<bool>,
+}
+
+/// An Argo CD operation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OperationSeen {
+    /// `phase`: `Running`, `Terminating`, `Failed`, `Error`, `Succeeded`.
+    pub phase: String,
+    /// The revision it applies.
+    pub revision: Option<String>,
+    /// `message`.
+    pub message: String,
+    /// `startedAt`.
+    pub started_at: Option<Timestamp>,
+    /// `finishedAt`. Set while `Running`: it waits for its next try.
+    pub finished_at: Option<Timestamp>,
+    /// `retryCount`.
+    pub retries: u64,
+    /// The limit of retries.
+    pub retry_limit: Option<i64>,
+}
+
+/// A condition of an Application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConditionSeen {
+    /// `type`: `ComparisonError`, `SyncError`, …
+    pub kind: String,
+    /// `message`.
+    pub message: String,
+}
+
+/// A Deployment, as its object says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WorkloadSeen {
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `status.observedGeneration`.
+    pub observed_generation: i64,
+    /// `spec.replicas`; `None` means 1 by default.
+    pub desired: Option<i32>,
+    /// `status.replicas`.
+    pub replicas: i32,
+    /// `status.updatedReplicas`.
+    pub updated: i32,
+    /// `status.availableReplicas`.
+    pub available: i32,
+    /// `spec.paused`.
+    pub paused: bool,
+    /// The images of its pod template, by container.
+    pub images: Vec<String>,
+    /// The digests its ready pods really run (`imageID`), where pods could be listed.
+    pub running: Vec<String>,
+    /// The `Progressing` condition's reason and message.
+    pub progressing: Option<(String, String)>,
+    /// What its pods wait for, such as `ImagePullBackOff`, with the message.
+    pub waiting: Vec<String>,
+}
+
+/// The answer of one HTTP probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpSeen {
+    /// The status.
+    pub status: u16,
+    /// The start of the body.
+    pub body: String,
+}

@@ -1,0 +1,1 @@
+//! Eyes: turns the outside world into one sighting.

@@ -1,0 +1,1 @@
+//! Memory: the ledger on its branch.

@@ -1,0 +1,1 @@
+//! The whole world as local servers.

@@ -1,0 +1,1 @@
+//! Judges whether it worked. Pure.

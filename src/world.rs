@@ -1,0 +1,44 @@
+//! The one port: everything outside the loop, in the vocabulary of releases.
+//!
+//! Two implementations exist: `cli`'s live world, which wires `observe`, `act`, `record` and `io`, and the simulation in
+//! `tests/suite/resume.rs`, in which every call can be the last one.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::decide::Wants;
+use crate::error::Result;
+use crate::model::{Ask, Event, Outcome, Sighting, Step};
+
+/// What came of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// The record stands at the tip.
+    Recorded,
+    /// Somebody else appended first: look again.
+    Lost,
+}
+
+/// Everything outside the loop.
+#[expect(async_fn_in_trait, reason = "the loop is generic over its world; nobody needs `Send` bounds or trait objects")]
+pub trait World {
+    /// Looks at what is wanted. A system that does not answer is `Unknown`, not an error; only the ledger and the
+    /// command line can make a look fail.
+    async fn look(&mut self, wants: &Wants) -> Result<Sighting>;
+
+    /// Performs one write. An error means that the outcome is not known: the next look finds out.
+    async fn perform(&mut self, step: &Step) -> Result<Outcome>;
+
+    /// Appends one record holding these events, on top of what the last look saw.
+    async fn append(&mut self, events: &[Event]) -> Result<Appended>;
+
+    /// Asks the outside for something that a gate needs to answer.
+    async fn ask(&mut self, ask: &Ask) -> Result<()>;
+
+    /// The time.
+    fn now(&self) -> Timestamp;
+
+    /// Waits until it is worth looking again, at most this long. Returns early when the driver has to stop.
+    async fn wait(&mut self, pause: Duration) -> Result<()>;
+}
