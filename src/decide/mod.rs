@@ -5,9 +5,19 @@
 //! Start reading at `next.rs`. Used by `drive.rs` and by the commands that work on files alone.
 
 pub mod bump;
+mod builds;
 pub mod candidate;
+pub mod equivalence;
+mod goal;
+mod next;
 pub mod overlay;
+mod pins;
+mod plan_bump;
+mod plan_promotion;
+mod settle;
+mod wants;
 
-/// What a look has to bring.
-#[derive(Clone, Debug, Default)]
-pub struct Wants {}
+pub use goal::{Decision, Goal};
+pub use next::next;
+pub use plan_bump::plan_hash;
+pub use wants::{AppWants, BuildWants, GateWants, Wants};

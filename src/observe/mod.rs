@@ -1,1 +1,8 @@
 //! Eyes: turns the outside world into one sighting.
+//!
+//! Here: read-only clients, one per system.
+//! Never here: writing, deciding, remembering. A system that does not answer is `Unknown`, and `decide` chooses what that means.
+//! Start reading at `overlay.rs`. Used by `live` only.
+
+pub mod app;
+pub mod overlay;
