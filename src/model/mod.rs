@@ -5,6 +5,7 @@
 //! Start reading at `pipeline.rs`, then `run.rs` and `event.rs`. Used by everyone.
 
 mod event;
+mod fold;
 mod gate;
 mod git;
 mod image;
@@ -29,7 +30,7 @@ pub use pipeline::{
     App, Build, CloudBuild, Component, ConfigRepo, Environment, Follow, GitHub, Landing, LedgerSettings, Newest, OnFailure, PathPattern,
     Pipeline, Policy, RegistryAuth, RegistrySettings, ReleaseFrom, Source, TagPattern,
 };
-pub use plan::{Brief, BriefCommit, ImageMove, Plan, PlannedTag};
+pub use plan::{Brief, BriefCommit, BriefCut, ImageMove, Plan, PlannedTag};
 pub use range::Range;
 pub use run::{Done, Hold, OpenRun, Passed, Proved, ProvedImage, RunId, RunKind, State};
 pub use secret::{Secret, SecretRef};

@@ -61,6 +61,17 @@ pub struct PlannedTag {
 pub struct Brief {
     /// Oldest first.
     pub commits: Vec<BriefCommit>,
+    /// What the whole list was, where the ledger kept only its beginning. A brief that was just made is never cut.
+    pub cut: Option<BriefCut>,
+}
+
+/// The whole list of which a ledger record kept the beginning: enough to prove later that a list is the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BriefCut {
+    /// How many commits the whole list has.
+    pub count: usize,
+    /// SHA-256 over the whole list, one line `id class subject` for each commit, in hex.
+    pub sha256: String,
 }
 
 /// One commit of a release.
