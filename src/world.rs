@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::decide::Wants;
 use crate::error::Result;
-use crate::model::{Ask, Event, Outcome, Sighting, Step};
+use crate::model::{Ask, Asked, Event, Outcome, Sighting, Step};
 
 /// What came of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub trait World {
     /// Appends one record holding these events, on top of what the last look saw.
     async fn append(&mut self, events: &[Event]) -> Result<Appended>;
 
-    /// Asks the outside for something that a gate needs to answer.
-    async fn ask(&mut self, ask: &Ask) -> Result<()>;
+    /// Asks the outside for something that a gate needs to answer. The gates' memory is told what came of it.
+    async fn ask(&mut self, ask: &Ask) -> Result<Asked>;
 
     /// The time.
     fn now(&self) -> Timestamp;
