@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::decide::Wants;
 use crate::error::Result;
-use crate::model::{Ask, EnvName, Event, News, Performed, Sighting, State, Work};
+use crate::model::{Ask, Asked, EnvName, Event, News, Performed, Sighting, State, Work};
 
 /// What came of an append.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +41,8 @@ pub trait World {
     /// Makes sure that nobody else drives this environment. An error of kind `Busy` names who does.
     async fn claim(&mut self, environment: &EnvName) -> Result<()>;
 
-    /// Asks the outside for something that a gate needs in order to answer.
-    async fn ask(&mut self, ask: &Ask) -> Result<()>;
+    /// Asks the outside for something that a gate needs to answer. The gates' memory is told what came of it.
+    async fn ask(&mut self, ask: &Ask) -> Result<Asked>;
 
     /// Tells whoever watches.
     fn tell(&mut self, news: News);

@@ -21,7 +21,7 @@ mod step;
 mod version;
 
 pub use event::{Actor, Built, Event};
-pub use gate::{Ask, Evidence, GateSpec, HttpGate, Verdict};
+pub use gate::{Ask, Asked, Evidence, GateSpec, HttpGate, Verdict};
 pub use git::{BranchName, CommitId, ObjectId, RefName, RepoPath, RepoUrl};
 pub use image::{Digest, ImageRef, Pin, Repository, Tag};
 pub use name::{ApplicationName, ComponentName, EnvName, PipelineName};

@@ -54,8 +54,8 @@ pub struct Sighting {
     pub digests: BTreeMap<(Repository, Tag), Seen<Option<Digest>>>,
     /// The Argo CD Applications.
     pub applications: BTreeMap<ApplicationName, Seen<ApplicationSeen>>,
-    /// The workloads of the environment that is looked at.
-    pub workloads: BTreeMap<String, Seen<WorkloadSeen>>,
+    /// The workloads of the environment that is looked at; `None` inside means that there is no such Deployment.
+    pub workloads: BTreeMap<String, Seen<Option<WorkloadSeen>>>,
     /// The answers of HTTP probes, by address.
     pub http: BTreeMap<String, Seen<HttpSeen>>,
     /// Whether the release page of the run is published.
@@ -209,10 +209,14 @@ pub struct ApplicationSeen {
     pub health: Option<String>,
     /// `status.health.message`.
     pub health_message: Option<String>,
+    /// `status.health.lastTransitionTime`.
+    pub health_since: Option<Timestamp>,
     /// `status.reconciledAt`.
     pub reconciled_at: Option<Timestamp>,
     /// Whether `operation` is set: something is asked for or under way.
     pub operation_requested: bool,
+    /// The revision that `operation` names.
+    pub requested_revision: Option<String>,
     /// `status.operationState`.
     pub operation: Option<OperationSeen>,
     /// `status.conditions`.
@@ -244,6 +248,8 @@ pub struct OperationSeen {
     pub retries: u64,
     /// The limit of retries.
     pub retry_limit: Option<i64>,
+    /// `autoHealAttemptsCount`: tells two operations of one revision and one second apart.
+    pub self_heals: u64,
 }
 
 /// A condition of an Application.
