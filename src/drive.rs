@@ -10,7 +10,9 @@ use jiff::Timestamp;
 
 use crate::decide::{self, Decision, GateWants, Goal, Wants};
 use crate::error::{Error, Kind, Remedy, Result};
-use crate::model::{Ending, Environment, Event, News, Outcome, Performed, Pipeline, Planned, RunId, Sighting, StepKey, Verdict, Work};
+use crate::model::{
+    Ending, Environment, Event, Evidence, ImageMove, News, Outcome, Performed, Pipeline, Planned, RunId, Sighting, StepKey, Verdict, Work,
+};
 use crate::verify;
 use crate::world::{Appended, World};
 
@@ -198,38 +200,33 @@ impl Driver<'_> {
         let (Some(gates), Some(environment)) = (&wants.gates, self.pipeline.environment(self.goal.environment())) else {
             return Err(Error::bug("The gates were to be judged without saying which."));
         };
+        // Somebody may have closed the run in the meantime.
         let Ok(run) = self.run(&seen) else { return Ok(Turn::Go(Box::new(seen))) };
         let verdicts = judge(self.pipeline, environment, gates, &seen, &mut self.memory, world.now());
-        let mut passed = Vec::new();
-        for (position, (spec, verdict)) in environment.gates.iter().zip(verdicts).enumerate() {
-            let gate = spec.title();
-            match verdict {
-                Verdict::Ready(evidence) => passed.push(Event::Passed { run: run.clone(), position, gate, evidence }),
-                Verdict::Failed { why } => {
-                    let why = format!("{gate}: {why}");
-                    let event = Event::Failed { run, why: why.clone() };
-                    return self.end(world, seen, vec![event], Err(Error::refused(format!("The gate {why}")))).await;
-                }
-                Verdict::Superseded { by } => {
-                    let event = Event::Superseded { run: run.clone(), by: by.clone() };
-                    return self.end(world, seen, vec![event], Ok(Ending::Superseded { run, by })).await;
-                }
-                Verdict::Waiting { why, ask } => {
-                    if let Some(ask) = ask {
-                        world.ask(&ask).await?;
-                    }
-                    return self.later(world, seen, gate, why).await;
-                }
-                Verdict::Blocked { why } | Verdict::Unknown { why } => return self.later(world, seen, gate, why).await,
+        let titles: Vec<_> = environment.gates.iter().map(crate::model::GateSpec::title).collect();
+        ask(world, &verdicts, &mut self.memory).await?;
+        match conclude(&titles, verdicts) {
+            Conclusion::Ready(evidence) => {
+                let passed = titles.into_iter().zip(evidence).enumerate();
+                let passed = passed.map(|(position, (gate, evidence))| Event::Passed { run: run.clone(), position, gate, evidence });
+                self.passed(world, seen, passed.collect()).await
+            }
+            Conclusion::NotYet { gate, why } => self.later(world, seen, &gate, &why).await,
+            Conclusion::Failed(why) => {
+                let event = Event::Failed { run, why: why.clone() };
+                self.end(world, seen, vec![event], Err(Error::refused(format!("The gate {why}")))).await
+            }
+            Conclusion::Superseded(by) => {
+                let event = Event::Superseded { run: run.clone(), by: by.clone() };
+                self.end(world, seen, vec![event], Ok(Ending::Superseded { run, by })).await
             }
         }
-        self.passed(world, seen, passed).await
     }
 
-    async fn later<W: World>(&mut self, world: &mut W, seen: Sighting, gate: String, why: String) -> Result<Turn> {
+    async fn later<W: World>(&mut self, world: &mut W, seen: Sighting, gate: &str, why: &str) -> Result<Turn> {
         self.failures = 0;
-        // The gates know their own deadlines; `judge` turns a gate that is late into one that failed.
-        self.hold_on(world, &gate, &why, Duration::MAX, "").await?;
+        // The gates know their own deadlines: one that is late has failed.
+        self.hold_on(world, gate, why, Duration::MAX, "").await?;
         Ok(Turn::Go(Box::new(Sighting::of_ledger(seen.at, seen.state, seen.seq))))
     }
 
@@ -284,7 +281,7 @@ fn pause(failures: u32) -> Duration {
 }
 
 /// Judges every gate of an environment on one sighting.
-pub fn judge(
+fn judge(
     pipeline: &Pipeline,
     environment: &Environment,
     gates: &GateWants,
@@ -292,6 +289,92 @@ pub fn judge(
     memory: &mut verify::Memory,
     now: Timestamp,
 ) -> Vec<Verdict> {
-    let _ = (pipeline, environment, gates, seen, memory, now);
-    Vec::new()
+    let images: Vec<_> = gates.images.iter().map(|it| expected_image(pipeline, it)).collect();
+    let run = seen.state.open.get(&environment.name);
+    let pushed = run.and_then(|it| it.outcome(StepKey::WriteOverlay)).map(|it| it.at);
+    let expected = verify::Expected {
+        commit: &gates.commit,
+        tip: seen.overlays.get(&environment.name).and_then(|it| it.known()).map(|it| &it.tip),
+        overlay: Some(&environment.overlay),
+        images: &images,
+        version: run.and_then(|it| it.plan.tag.as_ref()).map(|it| it.version),
+        since: pushed.or_else(|| run.map(|it| it.opened)).unwrap_or(now),
+    };
+    verify::judge_all(&environment.gates, &expected, seen, memory, now)
+}
+
+fn expected_image(pipeline: &Pipeline, it: &ImageMove) -> verify::ExpectedImage {
+    verify::ExpectedImage {
+        component: it.component.clone(),
+        repository: it.repository.clone(),
+        tag: Some(it.tag.clone()),
+        digest: it.digest.clone(),
+        commit: it.commit.clone(),
+        workloads: pipeline.component(&it.component).map(|it| it.workloads.clone()).unwrap_or_default(),
+    }
+}
+
+/// Asks the outside for whatever the verdicts need, and tells the gates' memory what came of it.
+async fn ask<W: World>(world: &mut W, verdicts: &[Verdict], memory: &mut verify::Memory) -> Result<()> {
+    for verdict in verdicts {
+        if let Verdict::Waiting { ask: Some(ask), .. } = verdict {
+            let asked = world.ask(ask).await?;
+            memory.asked(ask, &asked);
+        }
+    }
+    Ok(())
+}
+
+/// What the verdicts come to together.
+enum Conclusion {
+    Ready(Vec<Evidence>),
+    NotYet { gate: String, why: String },
+    Failed(String),
+    Superseded(String),
+}
+
+/// One gate that failed fails the run; all have to be ready at the same look.
+fn conclude(titles: &[String], verdicts: Vec<Verdict>) -> Conclusion {
+    let (mut ready, mut waiting) = (Vec::new(), None);
+    for (gate, verdict) in titles.iter().zip(verdicts) {
+        match verdict {
+            Verdict::Ready(evidence) => ready.push(evidence),
+            Verdict::Failed { why } => return Conclusion::Failed(format!("{gate}: {why}")),
+            Verdict::Superseded { by } => return Conclusion::Superseded(by),
+            Verdict::Waiting { why, .. } | Verdict::Blocked { why } | Verdict::Unknown { why } => {
+                waiting.get_or_insert((gate.clone(), why));
+            }
+        }
+    }
+    match waiting {
+        Some((gate, why)) => Conclusion::NotYet { gate, why },
+        None => Conclusion::Ready(ready),
+    }
+}
+
+/// Runs an environment's gates now, on what its overlay says, and records nothing. Ends when all are ready or one failed.
+pub async fn verify(world: &mut impl World, pipeline: &Pipeline, environment: &Environment) -> Result<Vec<(String, Evidence)>> {
+    let mut memory = verify::Memory::default();
+    let titles: Vec<_> = environment.gates.iter().map(crate::model::GateSpec::title).collect();
+    let seen = world.look(&Wants { overlays: vec![(environment.name.clone(), None)], ..Wants::default() }).await?;
+    let gates = decide::gates_of(environment, &seen)?;
+    let wants = Wants { gates: Some(gates.clone()), ..Wants::default() };
+    let mut said = String::new();
+    loop {
+        let seen = world.look(&wants).await?;
+        let verdicts = judge(pipeline, environment, &gates, &seen, &mut memory, world.now());
+        ask(world, &verdicts, &mut memory).await?;
+        match conclude(&titles, verdicts) {
+            Conclusion::Ready(evidence) => return Ok(titles.into_iter().zip(evidence).collect()),
+            Conclusion::Failed(why) => return Err(Error::refused(format!("The gate {why}"))),
+            Conclusion::Superseded(by) => return Err(Error::refused(format!("The overlay changed while its gates were looked at: {by}"))),
+            Conclusion::NotYet { gate, why } => {
+                if said != why {
+                    said.clone_from(&why);
+                    world.tell(News::Waiting { what: gate, why });
+                }
+                world.wait(Duration::from_millis(500)).await?;
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub mod bump;
 mod builds;
 pub mod candidate;
 pub mod equivalence;
+mod gates;
 mod goal;
 mod next;
 pub mod overlay;
@@ -17,6 +18,7 @@ mod plan_promotion;
 mod settle;
 mod wants;
 
+pub use gates::gates_of;
 pub use goal::{Decision, Goal};
 pub use next::next;
 pub use plan_bump::plan_hash;

@@ -28,7 +28,8 @@ fn carry_on(pipeline: &Pipeline, environment: &Environment, run: &OpenRun, seen:
     if let Some(step) = &run.intended {
         return settle(pipeline, run, step, seen);
     }
-    if let Some(why) = run.done.iter().find_map(|it| match &it.outcome {
+    // A refused release page harms nobody; a refused tag or overlay ends the run.
+    if let Some(why) = run.done.iter().filter(|it| it.step.key() != StepKey::PublishPage).find_map(|it| match &it.outcome {
         Outcome::Refused { why } => Some(why),
         Outcome::Landed { .. } => None,
     }) {

@@ -18,7 +18,7 @@ use crate::decide::Wants;
 use crate::error::{Error, Kind, Result};
 use crate::io::git::{Person, Remote, Store};
 use crate::io::{clock, credentials, identity};
-use crate::model::{Actor, Ask, EnvName, Event, News, Performed, Pipeline, Sighting, Work};
+use crate::model::{Actor, Ask, Asked, EnvName, Event, News, Performed, Pipeline, Sighting, Work};
 use crate::record::{AppendOutcome, Ledger, Tip};
 use crate::world::{Appended, World};
 
@@ -134,7 +134,7 @@ impl World for Live {
         Ok(())
     }
 
-    async fn ask(&mut self, ask: &Ask) -> Result<()> {
+    async fn ask(&mut self, ask: &Ask) -> Result<Asked> {
         perform::ask(self, ask).await
     }
 
