@@ -3,17 +3,19 @@
 //! Starting is resuming with nothing recorded. A look that fails, a write whose answer is lost and a race that is lost all
 //! end in the same place: look again. What may go wrong in a row is counted, so that the loop ends.
 
+mod gates;
+
+pub use gates::verify;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::decide::{self, Decision, GateWants, Goal, Wants};
+use crate::decide::{self, Decision, Goal, Wants};
 use crate::error::{Error, Kind, Remedy, Result};
-use crate::model::{
-    Ending, Environment, Event, Evidence, ImageMove, News, Outcome, Performed, Pipeline, Planned, RunId, Sighting, StepKey, Verdict, Work,
-};
-use crate::verify;
+use crate::model::{Ending, Event, News, Outcome, Performed, Pipeline, Planned, RunId, Sighting, StepKey, Work};
+use crate::verify::Memory;
 use crate::world::{Appended, World};
 
 /// How often in a row something may fail or be lost before the loop gives up.
@@ -50,7 +52,7 @@ pub async fn plan(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> R
 
 /// Drives one environment to its goal.
 pub async fn drive(world: &mut impl World, pipeline: &Pipeline, goal: &Goal, consent: &Consent) -> Result<Ending> {
-    let mut driver = Driver { pipeline, goal, consent, claimed: false, failures: 0, waits: BTreeMap::new(), memory: verify::Memory::default() };
+    let mut driver = Driver { pipeline, goal, consent, claimed: false, failures: 0, waits: BTreeMap::new(), memory: Memory::default() };
     let mut seen = world.look(&Wants::default()).await?;
     if let Some(run) = seen.state.open.get(goal.environment()) {
         driver.claim(world).await?;
@@ -85,7 +87,7 @@ struct Driver<'a> {
     failures: u32,
     /// Since when something is waited for, and what was said about it last.
     waits: BTreeMap<String, (Timestamp, String)>,
-    memory: verify::Memory,
+    memory: Memory,
 }
 
 impl Driver<'_> {
@@ -197,26 +199,26 @@ impl Driver<'_> {
     /// Looks at the gates and judges them all on one sighting: only together they say that it works.
     async fn judge<W: World>(&mut self, world: &mut W, wants: Wants) -> Result<Turn> {
         let seen = world.look(&wants).await?;
-        let (Some(gates), Some(environment)) = (&wants.gates, self.pipeline.environment(self.goal.environment())) else {
+        let (Some(wanted), Some(environment)) = (&wants.gates, self.pipeline.environment(self.goal.environment())) else {
             return Err(Error::bug("The gates were to be judged without saying which."));
         };
         // Somebody may have closed the run in the meantime.
         let Ok(run) = self.run(&seen) else { return Ok(Turn::Go(Box::new(seen))) };
-        let verdicts = judge(self.pipeline, environment, gates, &seen, &mut self.memory, world.now());
+        let verdicts = gates::judge(self.pipeline, environment, wanted, &seen, &mut self.memory, world.now());
         let titles: Vec<_> = environment.gates.iter().map(crate::model::GateSpec::title).collect();
-        ask(world, &verdicts, &mut self.memory).await?;
-        match conclude(&titles, verdicts) {
-            Conclusion::Ready(evidence) => {
+        gates::ask(world, &verdicts, &mut self.memory).await?;
+        match gates::conclude(&titles, verdicts) {
+            gates::Conclusion::Ready(evidence) => {
                 let passed = titles.into_iter().zip(evidence).enumerate();
                 let passed = passed.map(|(position, (gate, evidence))| Event::Passed { run: run.clone(), position, gate, evidence });
                 self.passed(world, seen, passed.collect()).await
             }
-            Conclusion::NotYet { gate, why } => self.later(world, seen, &gate, &why).await,
-            Conclusion::Failed(why) => {
+            gates::Conclusion::NotYet { gate, why } => self.later(world, seen, &gate, &why).await,
+            gates::Conclusion::Failed(why) => {
                 let event = Event::Failed { run, why: why.clone() };
                 self.end(world, seen, vec![event], Err(Error::refused(format!("The gate {why}")))).await
             }
-            Conclusion::Superseded(by) => {
+            gates::Conclusion::Superseded(by) => {
                 let event = Event::Superseded { run: run.clone(), by: by.clone() };
                 self.end(world, seen, vec![event], Ok(Ending::Superseded { run, by })).await
             }
@@ -278,103 +280,4 @@ fn key(work: &Work) -> StepKey {
 /// How long to wait before trying again: doubling, up to some seconds. The world adds jitter.
 fn pause(failures: u32) -> Duration {
     Duration::from_millis(50) * 2_u32.pow(failures.min(7))
-}
-
-/// Judges every gate of an environment on one sighting.
-fn judge(
-    pipeline: &Pipeline,
-    environment: &Environment,
-    gates: &GateWants,
-    seen: &Sighting,
-    memory: &mut verify::Memory,
-    now: Timestamp,
-) -> Vec<Verdict> {
-    let images: Vec<_> = gates.images.iter().map(|it| expected_image(pipeline, it)).collect();
-    let run = seen.state.open.get(&environment.name);
-    let pushed = run.and_then(|it| it.outcome(StepKey::WriteOverlay)).map(|it| it.at);
-    let expected = verify::Expected {
-        commit: &gates.commit,
-        tip: seen.overlays.get(&environment.name).and_then(|it| it.known()).map(|it| &it.tip),
-        overlay: Some(&environment.overlay),
-        images: &images,
-        version: run.and_then(|it| it.plan.tag.as_ref()).map(|it| it.version),
-        since: pushed.or_else(|| run.map(|it| it.opened)).unwrap_or(now),
-    };
-    verify::judge_all(&environment.gates, &expected, seen, memory, now)
-}
-
-fn expected_image(pipeline: &Pipeline, it: &ImageMove) -> verify::ExpectedImage {
-    verify::ExpectedImage {
-        component: it.component.clone(),
-        repository: it.repository.clone(),
-        tag: Some(it.tag.clone()),
-        digest: it.digest.clone(),
-        commit: it.commit.clone(),
-        workloads: pipeline.component(&it.component).map(|it| it.workloads.clone()).unwrap_or_default(),
-    }
-}
-
-/// Asks the outside for whatever the verdicts need, and tells the gates' memory what came of it.
-async fn ask<W: World>(world: &mut W, verdicts: &[Verdict], memory: &mut verify::Memory) -> Result<()> {
-    for verdict in verdicts {
-        if let Verdict::Waiting { ask: Some(ask), .. } = verdict {
-            let asked = world.ask(ask).await?;
-            memory.asked(ask, &asked);
-        }
-    }
-    Ok(())
-}
-
-/// What the verdicts come to together.
-enum Conclusion {
-    Ready(Vec<Evidence>),
-    NotYet { gate: String, why: String },
-    Failed(String),
-    Superseded(String),
-}
-
-/// One gate that failed fails the run; all have to be ready at the same look.
-fn conclude(titles: &[String], verdicts: Vec<Verdict>) -> Conclusion {
-    let (mut ready, mut waiting) = (Vec::new(), None);
-    for (gate, verdict) in titles.iter().zip(verdicts) {
-        match verdict {
-            Verdict::Ready(evidence) => ready.push(evidence),
-            Verdict::Failed { why } => return Conclusion::Failed(format!("{gate}: {why}")),
-            Verdict::Superseded { by } => return Conclusion::Superseded(by),
-            Verdict::Waiting { why, .. } | Verdict::Blocked { why } | Verdict::Unknown { why } => {
-                waiting.get_or_insert((gate.clone(), why));
-            }
-        }
-    }
-    match waiting {
-        Some((gate, why)) => Conclusion::NotYet { gate, why },
-        None => Conclusion::Ready(ready),
-    }
-}
-
-/// Runs an environment's gates now, on what its overlay says, and records nothing. Ends when all are ready or one failed.
-pub async fn verify(world: &mut impl World, pipeline: &Pipeline, environment: &Environment) -> Result<Vec<(String, Evidence)>> {
-    let mut memory = verify::Memory::default();
-    let titles: Vec<_> = environment.gates.iter().map(crate::model::GateSpec::title).collect();
-    let seen = world.look(&Wants { overlays: vec![(environment.name.clone(), None)], ..Wants::default() }).await?;
-    let gates = decide::gates_of(environment, &seen)?;
-    let wants = Wants { gates: Some(gates.clone()), ..Wants::default() };
-    let mut said = String::new();
-    loop {
-        let seen = world.look(&wants).await?;
-        let verdicts = judge(pipeline, environment, &gates, &seen, &mut memory, world.now());
-        ask(world, &verdicts, &mut memory).await?;
-        match conclude(&titles, verdicts) {
-            Conclusion::Ready(evidence) => return Ok(titles.into_iter().zip(evidence).collect()),
-            Conclusion::Failed(why) => return Err(Error::refused(format!("The gate {why}"))),
-            Conclusion::Superseded(by) => return Err(Error::refused(format!("The overlay changed while its gates were looked at: {by}"))),
-            Conclusion::NotYet { gate, why } => {
-                if said != why {
-                    said.clone_from(&why);
-                    world.tell(News::Waiting { what: gate, why });
-                }
-                world.wait(Duration::from_millis(500)).await?;
-            }
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::io::git::Store;
-use crate::model::{App, AppSeen, CommitId, Component, ComponentName, ObjectId, RepoPath, TagSeen};
+use crate::model::{App, AppSeen, CommitId, Component, ComponentName, ObjectId, RepoPath};
 
 /// How many commits of a branch are read. A repository with more is refused rather than half read.
 const MAX_HISTORY: usize = 200_000;
@@ -21,7 +21,7 @@ pub struct Compared<'a> {
 
 /// Looks at the app repository. Blocks.
 pub fn look(store: &Store, app: &App, history: bool, sources: &[Compared<'_>]) -> Result<AppSeen> {
-    let mut seen = AppSeen { branch: Some(app.branch.clone()), tags: tags(store, app)?, ..AppSeen::default() };
+    let mut seen = AppSeen { branch: Some(app.branch.clone()), tags: store.version_tags(&app.tag)?, ..AppSeen::default() };
     if history {
         let tip = store.fetch(&app.branch.to_ref(), false)?.ok_or_else(|| {
             Error::config(format!("{} has no branch “{}”.", store.url(), app.branch)).hint("Check `app.branch` in the pipeline.")
@@ -35,16 +35,6 @@ pub fn look(store: &Store, app: &App, history: bool, sources: &[Compared<'_>]) -
         compare(store, it, &mut seen)?;
     }
     Ok(seen)
-}
-
-/// The version tags, with the commit behind each.
-fn tags(store: &Store, app: &App) -> Result<Vec<TagSeen>> {
-    let mut found = Vec::new();
-    for it in store.tags()? {
-        let Some(version) = app.tag.read(&it.name) else { continue };
-        found.push(TagSeen { name: it.name, version, object: it.object, commit: it.commit, header: it.header });
-    }
-    Ok(found)
 }
 
 fn compare(store: &Store, it: &Compared<'_>, seen: &mut AppSeen) -> Result<()> {

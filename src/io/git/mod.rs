@@ -15,6 +15,7 @@ mod refusal;
 mod remote;
 mod session;
 mod store;
+mod tags;
 mod transport;
 mod transport_http;
 mod transport_program;

@@ -2,3 +2,4 @@
 
 pub(crate) mod git_server;
 pub(crate) mod repo;
+pub(crate) mod sim;
