@@ -32,7 +32,8 @@ fn list_indent(indent: &str, lists: Option<usize>) -> String {
 fn style(text: &str, layout: &Layout) -> Style {
     let json = |pairs: &[Pair]| pairs.first().is_some_and(|it| text[it.key_span.clone()].starts_with('"'));
     let last = layout.items.iter().rev().find(|it| !it.pairs.is_empty());
-    let quoted_keys = last.map_or(matches!(&layout.root, Root::Flow { pairs, .. } if json(pairs)), |it| json(&it.pairs));
+    let quoted_keys =
+        last.map_or(matches!(&layout.root, Root::Flow { pairs, .. } if json(pairs) || pairs.is_empty()), |it| json(&it.pairs));
     let form = if quoted_keys { Form::Double } else { last.map_or(Form::Plain, sibling_form) };
     Style { quoted_keys, form }
 }
@@ -107,7 +108,7 @@ fn in_brackets(text: &str, style: &Style, created: &[&Planned], open: usize, ite
 
 /// `"images": […]` as the last field of the top level's braces.
 fn in_braces(text: &str, style: &Style, created: &[&Planned], pairs: &[Pair], open: usize) -> Splice {
-    let key = if style.quoted_keys || pairs.is_empty() { "\"images\"" } else { "images" };
+    let key = if style.quoted_keys { "\"images\"" } else { "images" };
     let field = format!("{key}: [{}]", braces(style, created).join(", "));
     let Some(last) = pairs.last() else { return Splice { at: open..open, text: field } };
     let gap = own_line(text, last.key_span.start).unwrap_or_else(|| " ".to_owned());

@@ -127,7 +127,7 @@ impl Sight<'_> {
             ))
             .hint(format!("ask for {}", same.name)));
         }
-        let set = |(field, name)| match field {
+        let set = |(field, name): (&Field, _)| match field {
             Field::Set(value) => Some(Wanted { field: name, old: None, new: Some(value.clone()) }),
             _ => None,
         };

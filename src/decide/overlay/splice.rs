@@ -133,8 +133,8 @@ fn flow_removal(text: &str, item: &Item, pair: &Pair, index: usize, next: Option
         _ => {
             let rest = &text[pair.end()..];
             let comma = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-            let end = if rest[comma..].starts_with(',') { pair.end() + comma + 1 } else { pair.end() };
-            pair.key_span.start..end
+            let behind = if rest[comma..].starts_with(',') { &rest[comma + 1..] } else { rest };
+            pair.key_span.start..text.len() - behind.trim_start_matches([' ', '\t']).len()
         }
     }
 }
