@@ -1,4 +1,4 @@
-//! Properties over random kustomizations in many styles. A failure prints the seed of its case.
+//! Properties over random kustomizations in many styles. A failure prints the smallest input that shows it.
 
 use proptest::prelude::*;
 use tomoda_release::decide::overlay::{Edit, Field, edit, entries};
