@@ -58,7 +58,10 @@ fn every_case_of_arguments_comes_out_of_the_command_too() {
 fn what_changed_is_printed_and_nothing_else() {
     let work = folder_with("images:\n- name: app\n  newTag: v1\n  digest: sha256:old\n");
     let out = set_image(work.path(), &[".", "app:v2"]);
-    assert_eq!(said(&out.stdout), "app newTag v1 → v2 ./kustomization.yaml:3\napp digest sha256:old → (removed) ./kustomization.yaml:4\n");
+    assert_eq!(
+        said(&out.stdout),
+        "app newTag v1 → v2 ./kustomization.yaml:3\napp digest sha256:old → (removed: it belongs to the old tag) ./kustomization.yaml:4\n"
+    );
     let out = set_image(work.path(), &[".", "app:v2"]);
     assert_eq!((said(&out.stdout).as_str(), out.status.code()), ("Nothing to change.\n", Some(0)));
 }

@@ -142,8 +142,13 @@ fn unchanged_lines<'a>(before: &'a str, after: &'a str) -> (Vec<&'a str>, Vec<&'
     (before.lines().filter(own).collect(), after.lines().filter(own).collect())
 }
 
+/// How many files each property sees; `PROPTEST_CASES` for more.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(100)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn only_the_intended_fields_change(text in file(), pick in any::<prop::sample::Index>(), tag in prop::sample::select(TAGS), number in any::<u64>()) {
