@@ -142,3 +142,11 @@ fn changes_name_the_lines_of_what_they_changed() {
         }
     }
 }
+
+#[test]
+fn a_text_over_the_limit_is_not_read() {
+    let text = format!("images:\n- name: app\n  newTag: v1\n# {}\n", "x".repeat(tomoda_release::decide::overlay::MAX_BYTES));
+    let error = edit("k.yaml", &text, &[parse_argument("app:v2").unwrap()]).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.chain().contains("k.yaml has 2000"), "{}", error.chain());
+}

@@ -215,6 +215,12 @@ pub(super) fn line_start(text: &str, offset: usize) -> usize {
     text[..offset].rfind('\n').map_or(0, |it| it + 1)
 }
 
+/// The blanks before this byte, when it is the first on its line.
+pub(super) fn own_indent(text: &str, offset: usize) -> Option<&str> {
+    let before = &text[line_start(text, offset)..offset];
+    before.trim().is_empty().then_some(before)
+}
+
 /// The end of the line that this byte is on, before its line break.
 pub(super) fn line_end(text: &str, offset: usize) -> usize {
     let end = text[offset..].find('\n').map_or(text.len(), |it| offset + it);
