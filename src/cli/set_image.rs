@@ -75,9 +75,10 @@ fn write(done: &Done, out: &Out) -> Result<()> {
 /// `image field old → new file:line`
 fn line(file: &str, change: &Change) -> String {
     let Change { image, field, line, old, new } = change;
-    let what = match (old, new) {
+    let what = match (old.as_deref(), new.as_deref()) {
         (Some(old), Some(new)) if old == new => format!("{old} → \"{new}\" (now quoted)"),
-        (old, new) => format!("{} → {}", old.as_deref().unwrap_or("(none)"), new.as_deref().unwrap_or("(removed)")),
+        (Some(old), None) => format!("{old} → (removed: it belongs to the old tag)"),
+        (old, new) => format!("{} → {}", old.unwrap_or("(none)"), new.unwrap_or("(none)")),
     };
     format!("{image} {field} {what} {file}:{line}")
 }

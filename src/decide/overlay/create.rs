@@ -1,9 +1,11 @@
 //! New entries, and `images` itself where it is missing: in the style and with the line breaks of the file.
 
-use super::layout::{Form, Images, Item, Layout, Pair, Root, column, line_break, line_end, line_start};
+use std::ops::Range;
+
+use super::layout::{Form, Images, Item, Layout, Pair, Root, column, line_break, line_end};
 use super::plan::Planned;
 use super::quote::render;
-use super::splice::{Splice, sibling_form};
+use super::splice::{Splice, gap_like, sibling_form};
 
 /// How new entries look: like the last one.
 struct Style {
@@ -32,7 +34,8 @@ fn list_indent(indent: &str, lists: Option<usize>) -> String {
 fn style(text: &str, layout: &Layout) -> Style {
     let json = |pairs: &[Pair]| pairs.first().is_some_and(|it| text[it.key_span.clone()].starts_with('"'));
     let last = layout.items.iter().rev().find(|it| !it.pairs.is_empty());
-    let quoted_keys = last.map_or(matches!(&layout.root, Root::Flow { pairs, .. } if json(pairs)), |it| json(&it.pairs));
+    let quoted_keys =
+        last.map_or(matches!(&layout.root, Root::Flow { pairs, .. } if json(pairs) || pairs.is_empty()), |it| json(&it.pairs));
     let form = if quoted_keys { Form::Double } else { last.map_or(Form::Plain, sibling_form) };
     Style { quoted_keys, form }
 }
@@ -100,28 +103,21 @@ fn behind_comments(text: &str, mut end: usize, indent: usize) -> usize {
 fn in_brackets(text: &str, style: &Style, created: &[&Planned], open: usize, items: &[Item]) -> Splice {
     let entries = braces(style, created);
     let Some(last) = items.last() else { return Splice { at: open..open, text: entries.join(", ") } };
-    let gap = own_line(text, last.span.start).unwrap_or_else(|| " ".to_owned());
+    let gap = gap_like(text, last.span.start);
     let behind: String = entries.iter().map(|it| format!(",{gap}{it}")).collect();
     Splice { at: last.span.end..last.span.end, text: behind }
 }
 
 /// `"images": […]` as the last field of the top level's braces.
 fn in_braces(text: &str, style: &Style, created: &[&Planned], pairs: &[Pair], open: usize) -> Splice {
-    let key = if style.quoted_keys || pairs.is_empty() { "\"images\"" } else { "images" };
+    let key = if style.quoted_keys { "\"images\"" } else { "images" };
     let field = format!("{key}: [{}]", braces(style, created).join(", "));
     let Some(last) = pairs.last() else { return Splice { at: open..open, text: field } };
-    let gap = own_line(text, last.key_span.start).unwrap_or_else(|| " ".to_owned());
+    let gap = gap_like(text, last.key_span.start);
     Splice { at: last.end()..last.end(), text: format!(",{gap}{field}") }
 }
 
-/// The line break and indentation in front of what begins its own line.
-fn own_line(text: &str, at: usize) -> Option<String> {
-    let start = line_start(text, at);
-    let before = &text[start..at];
-    (start > 0 && before.trim().is_empty()).then(|| format!("{}{before}", line_break(text, line_end(text, at))))
-}
-
-fn below_key(text: &str, style: &Style, created: &[&Planned], value: &std::ops::Range<usize>, indent: &str) -> Splice {
+fn below_key(text: &str, style: &Style, created: &[&Planned], value: &Range<usize>, indent: &str) -> Splice {
     // A written null goes; a comment behind it stays.
     let end = line_end(text, value.end);
     let eol = line_break(text, end);

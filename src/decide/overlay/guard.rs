@@ -46,3 +46,43 @@ fn expected(before: &Value, plan: &[Planned]) -> Option<Value> {
     }
     Some(root)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Wanted;
+    use super::*;
+    use crate::error::Kind;
+
+    const BEFORE: &str = "namespace: a\nimages:\n- name: app\n  newTag: v1\n- name: b\n  newTag: v1\n";
+
+    fn verdict(edited: &str) -> Result<Layout> {
+        let fields = vec![Wanted { field: "newTag", old: Some("v1".to_owned()), new: Some("v2".to_owned()) }];
+        let plan = [Planned { target: Target::Entry(0), name: "app".to_owned(), fields }];
+        check("k", &strict::read("k", BEFORE).unwrap(), &plan, edited)
+    }
+
+    #[test]
+    fn what_was_planned_passes() {
+        assert!(verdict(&BEFORE.replacen("v1", "v2", 1)).is_ok());
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let planned = BEFORE.replacen("v1", "v2", 1);
+        let wrong = [
+            BEFORE.to_owned(),
+            BEFORE.replace("v1", "v2"),
+            planned.replace("namespace: a", "namespace: b"),
+            planned.replace("newTag: v2", "newTag: 2"),
+            planned.replace("newTag: v2", "newTag: v2\n  newTag: v2"),
+            planned.replace("namespace: a\n", ""),
+            format!("{planned}extra: 1\n"),
+            format!("{planned}---\na: b\n"),
+            format!("{planned}  - broken\n"),
+        ];
+        for it in wrong {
+            let error = verdict(&it).expect_err(&it);
+            assert_eq!(error.kind(), Kind::Refused, "{it}");
+        }
+    }
+}

@@ -162,10 +162,16 @@ fn pairs(text: &str, map: &Mapping) -> Vec<Pair> {
             let colon = key_span.end + text.get(key_span.end..)?.find(':')? + 1;
             let key = key.as_scalar().map_or_else(|| text[key_span.clone()].to_owned(), yaml_edit::Scalar::as_string);
             let (value, form) = entry.value_node().map_or((colon..colon, Form::Empty), |it| value(text, colon, &it));
-            let anchored = text.get(colon..value.start).is_some_and(|gap| gap.trim_start().starts_with('&') || gap.contains(" &"));
+            let anchored = text.get(colon..value.start).is_some_and(has_anchor);
             Some(Pair { key, key_span, colon, value, form, anchored })
         })
         .collect()
+}
+
+/// Whether an anchor stands between a colon and its value. Comments may stand there too.
+fn has_anchor(gap: &str) -> bool {
+    let code = |line: &str| line.split(" #").next().unwrap_or_default().to_owned();
+    gap.lines().any(|line| code(line).split_whitespace().any(|it| it.starts_with('&')))
 }
 
 /// The span and form of a value, without its tag and without the line break that ends a block scalar.
@@ -207,6 +213,12 @@ pub(super) fn column(text: &str, offset: usize) -> usize {
 
 pub(super) fn line_start(text: &str, offset: usize) -> usize {
     text[..offset].rfind('\n').map_or(0, |it| it + 1)
+}
+
+/// The blanks before this byte, when it is the first on its line.
+pub(super) fn own_indent(text: &str, offset: usize) -> Option<&str> {
+    let before = &text[line_start(text, offset)..offset];
+    before.trim().is_empty().then_some(before)
 }
 
 /// The end of the line that this byte is on, before its line break.

@@ -113,7 +113,7 @@ impl Sight<'_> {
             .filter_map(|((wanted, name), old)| change(wanted, name, old.as_ref(), value, item))
             .collect();
         if !fields.is_empty() {
-            self.allowed(edit, entry, item, value, &fields)?;
+            self.allowed(edit, entry, item, &fields)?;
         }
         Ok(Planned { target: Target::Entry(index), name: entry.name.clone(), fields })
     }
@@ -127,7 +127,12 @@ impl Sight<'_> {
             ))
             .hint(format!("ask for {}", same.name)));
         }
-        let set = |(field, name)| match field {
+        if let Field::Set(it) = &edit.new_name
+            && without_version(it) != it
+        {
+            return Err(Error::refused(format!("The newName “{it}” for {} contains a tag or digest.", edit.image)));
+        }
+        let set = |(field, name): (&Field, _)| match field {
             Field::Set(value) => Some(Wanted { field: name, old: None, new: Some(value.clone()) }),
             _ => None,
         };
@@ -139,48 +144,46 @@ impl Sight<'_> {
     }
 
     /// Refuses what kustomize would make something else of, and bytes that belong to others too.
-    fn allowed(&self, edit: &Edit, entry: &Entry, item: &Item, value: &Value, fields: &[Wanted]) -> Result<()> {
-        let no = |line: usize, why: String| {
-            Err(Error::refused(format!("{}:{line}: the entry of {} is not edited: {why}.", self.file, entry.name)))
-        };
-        if let Some(why) = item.shared {
-            return no(entry.line, why.to_owned());
-        }
-        if value.get("tagSuffix").is_some() {
-            return no(self.line(item, "tagSuffix"), "its “tagSuffix” changes the tag that is set".to_owned());
-        }
-        let new_name = match &edit.new_name {
-            Field::Keep => entry.new_name.as_ref(),
-            Field::Set(it) => Some(it),
-            Field::Remove => None,
-        };
-        if let Some(it) = new_name.filter(|it| without_version(it) != it.as_str()) {
-            return no(self.line(item, "newName"), format!("its newName “{it}” contains a tag or digest"));
-        }
-        if let (Field::Keep, Some(digest), Some(tag)) = (&edit.digest, &entry.digest, fields.iter().find(|it| it.field == "newTag")) {
-            let stale = tag.old != tag.new;
-            if stale {
-                let why = format!("its digest {digest} would stay, and it decides what runs; set the digest too, or remove it");
-                return no(self.line(item, "digest"), why);
-            }
-        }
-        for wanted in fields {
-            let Some(pair) = item.pair(wanted.field) else { continue };
-            let why = match pair.form {
-                _ if pair.anchored => "has an anchor, so that it is used elsewhere too",
-                Form::Alias => "is an alias of something written elsewhere",
-                Form::Collection => "is not text",
-                _ if self.text[pair.value.clone()].contains("{{") => "is template text",
-                _ => continue,
-            };
-            return no(self.line(item, wanted.field), format!("its {} {why}", wanted.field));
-        }
-        Ok(())
+    fn allowed(&self, edit: &Edit, entry: &Entry, item: &Item, fields: &[Wanted]) -> Result<()> {
+        let objection = objection(edit, entry, item, fields).or_else(|| fields.iter().find_map(|it| self.fixed(item, it.field)));
+        let Some((key, why)) = objection else { return Ok(()) };
+        let line = line_at(self.text, item.pair(key).map_or(item.span.start, |it| it.key_span.start));
+        Err(Error::refused(format!("{}:{line}: the entry of {} is not edited: {why}.", self.file, entry.name)))
     }
 
-    fn line(&self, item: &Item, key: &str) -> usize {
-        line_at(self.text, item.pair(key).map_or(item.span.start, |it| it.key_span.start))
+    /// Why this field cannot be written where it stands.
+    fn fixed<'k>(&self, item: &Item, key: &'k str) -> Option<(&'k str, String)> {
+        let pair = item.pair(key)?;
+        let why = match pair.form {
+            _ if pair.anchored => "has an anchor, so that it is used elsewhere too",
+            Form::Alias => "is an alias of something written elsewhere",
+            Form::Collection => "is not text",
+            _ if self.text[pair.value.clone()].contains("{{") => "is template text",
+            _ => return None,
+        };
+        Some((key, format!("its {key} {why}")))
     }
+}
+
+/// Why this entry is not to be edited like this, and which field is the reason.
+fn objection(edit: &Edit, entry: &Entry, item: &Item, fields: &[Wanted]) -> Option<(&'static str, String)> {
+    if let Some(why) = item.shared {
+        return Some(("", why.to_owned()));
+    }
+    if item.pair("tagSuffix").is_some() {
+        return Some(("tagSuffix", "its “tagSuffix” changes the tag that is set".to_owned()));
+    }
+    let new_name = match &edit.new_name {
+        Field::Keep => entry.new_name.as_deref(),
+        Field::Set(it) => Some(it.as_str()),
+        Field::Remove => None,
+    };
+    if let Some(it) = new_name.filter(|it| without_version(it) != *it) {
+        return Some(("newName", format!("its newName “{it}” contains a tag or digest")));
+    }
+    let retagged = fields.iter().any(|it| it.field == "newTag" && it.old != it.new);
+    let digest = entry.digest.as_ref().filter(|_| retagged && edit.digest == Field::Keep)?;
+    Some(("digest", format!("its digest {digest} would stay, and it decides what runs; set the digest too, or remove it")))
 }
 
 fn wanted(edit: &Edit) -> [&Field; 3] {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::layout::{Form, Item, Layout, Pair, column, line_break, line_end, line_start};
+use super::layout::{Form, Item, Layout, Pair, column, line_break, line_end, line_start, own_indent};
 use super::plan::{Planned, Target, Wanted};
 use super::quote::render;
 use super::{FIELDS, create};
@@ -69,28 +69,21 @@ fn add(text: &str, item: &Item, planned: &Planned, field: &str, value: &str) -> 
     let value = render(value, sibling_form(item));
     if item.flow {
         let quote = if text[anchor.key_span.clone()].starts_with('"') { "\"" } else { "" };
-        let gap = flow_gap(text, item, anchor);
+        let gap = gap_like(text, anchor.key_span.start);
         return Splice { at: anchor.end()..anchor.end(), text: format!(",{gap}{quote}{field}{quote}: {value}") };
     }
     let end = line_end(text, anchor.end());
     Splice { at: end..end, text: format!("{}{}{field}: {value}", line_break(text, end), indent(text, item)) }
 }
 
-/// What stands between two fields in braces: a space, or a line break and the indentation of the others.
-fn flow_gap(text: &str, item: &Item, anchor: &Pair) -> String {
-    let start = line_start(text, anchor.key_span.start);
-    let before = &text[start..anchor.key_span.start];
-    if start > item.span.start && before.trim().is_empty() {
-        format!("{}{before}", line_break(text, line_end(text, start)))
-    } else {
-        " ".to_owned()
-    }
+/// What stands between two parts in braces or brackets: a space, or a line break and the indentation of the others.
+pub(super) fn gap_like(text: &str, at: usize) -> String {
+    own_indent(text, at).map_or_else(|| " ".to_owned(), |it| format!("{}{it}", line_break(text, line_end(text, at))))
 }
 
 /// The indentation of an entry's fields.
-pub(super) fn indent(text: &str, item: &Item) -> String {
-    let own_line =
-        item.pairs.iter().map(|it| &text[line_start(text, it.key_span.start)..it.key_span.start]).find(|it| it.trim().is_empty());
+fn indent(text: &str, item: &Item) -> String {
+    let own_line = item.pairs.iter().find_map(|it| own_indent(text, it.key_span.start));
     own_line.map_or_else(|| " ".repeat(item.pairs.first().map_or(0, |it| column(text, it.key_span.start))), str::to_owned)
 }
 
@@ -102,7 +95,7 @@ fn remove(text: &str, item: &Item, pair: &Pair) -> Splice {
         return gone(flow_removal(text, item, pair, index, next));
     }
     let start = line_start(text, pair.key_span.start);
-    let own_line = text[start..pair.key_span.start].trim().is_empty();
+    let own_line = own_indent(text, pair.key_span.start).is_some();
     let end = line_end(text, pair.end());
     let comment = text[pair.end()..end].find('#').map(|it| pair.end() + it);
     match (own_line, comment, next) {
@@ -133,8 +126,8 @@ fn flow_removal(text: &str, item: &Item, pair: &Pair, index: usize, next: Option
         _ => {
             let rest = &text[pair.end()..];
             let comma = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-            let end = if rest[comma..].starts_with(',') { pair.end() + comma + 1 } else { pair.end() };
-            pair.key_span.start..end
+            let behind = if rest[comma..].starts_with(',') { &rest[comma + 1..] } else { rest };
+            pair.key_span.start..text.len() - behind.trim_start_matches([' ', '\t']).len()
         }
     }
 }

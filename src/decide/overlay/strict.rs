@@ -80,6 +80,10 @@ fn kustomization(file: &str, text: &str, root: Value) -> Result<Value> {
         let shown = kind.as_str().unwrap_or("(not text)");
         return Err(Error::config(format!("{file} is not a kustomization: its kind is {shown}.")));
     }
+    // Flux has a kind of the same name.
+    if let Some(version) = root.get("apiVersion").and_then(Value::as_str).filter(|it| !it.starts_with("kustomize.config.k8s.io/")) {
+        return Err(Error::config(format!("{file} is not a kustomization: its apiVersion is {version}.")));
+    }
     if root.get("imageTags").is_some() {
         let line = text.lines().position(|it| it.starts_with("imageTags")).map_or(1, |it| it + 1);
         return Err(Error::refused(format!("{file}:{line} uses “imageTags”, which kustomize replaced by “images”."))
