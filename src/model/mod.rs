@@ -8,6 +8,7 @@ mod event;
 mod gate;
 mod git;
 mod image;
+mod loose_version;
 mod name;
 mod news;
 mod pipeline;
@@ -23,6 +24,7 @@ pub use event::{Actor, Built, Event};
 pub use gate::{Ask, Evidence, GateSpec, HttpGate, Verdict};
 pub use git::{BranchName, CommitId, ObjectId, RefName, RepoPath, RepoUrl};
 pub use image::{Digest, ImageRef, Pin, Repository, Tag};
+pub use loose_version::{Form, ParsedVersion};
 pub use name::{ApplicationName, ComponentName, EnvName, PipelineName};
 pub use news::{Ending, News, Planned};
 pub use pipeline::{
@@ -34,8 +36,8 @@ pub use range::Range;
 pub use run::{Done, Hold, OpenRun, Passed, Proved, ProvedImage, RunId, RunKind, State};
 pub use secret::{Secret, SecretRef};
 pub use sighting::{
-    AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, OperationSeen, OverlayImage,
-    OverlaySeen, Seen, Sighting, TagSeen, TaggedImage, WorkloadSeen,
+    AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, OperationSeen, OverlaySeen, Seen,
+    Sighting, TagSeen, TaggedImage, WorkloadSeen,
 };
 pub use step::{Outcome, OverlayWrite, PageWrite, Performed, Step, StepKey, TagCut, Work};
 pub use version::{Level, TagTemplate, Version};
