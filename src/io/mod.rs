@@ -10,5 +10,6 @@ pub mod credentials;
 pub mod files;
 pub mod git;
 pub mod http;
+pub mod input;
 pub mod kube;
 pub mod process;
