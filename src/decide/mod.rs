@@ -4,6 +4,7 @@
 //! Never here: a clock, a file, a socket. Time arrives as an argument.
 //! Start reading at `next.rs`. Used by `drive.rs` and by the commands that work on files alone.
 
+pub mod ancestry;
 pub mod bump;
 mod builds;
 pub mod candidate;

@@ -11,5 +11,6 @@ pub mod files;
 pub mod git;
 pub mod http;
 pub mod identity;
+pub mod input;
 pub mod kube;
 pub mod process;

@@ -14,6 +14,7 @@ mod push;
 mod refusal;
 mod remote;
 mod session;
+pub mod history;
 mod store;
 mod tags;
 mod transport;
