@@ -12,3 +12,5 @@ pub mod git;
 pub mod http;
 pub mod kube;
 pub mod process;
+pub mod random;
+pub mod watermark;

@@ -4,6 +4,7 @@
 //! Never here: a work tree, a force push, a rebase, or what a commit means for a release.
 //! Start reading at `store.rs`. Used by `observe`, `act`, `record` and the commands that read a local repository.
 
+pub mod objects;
 mod store;
 
 pub use store::{Expect, FileChange, NewCommit, Person, Pushed, Remote, RemoteRef, Store, StoredFile};
