@@ -35,7 +35,8 @@ impl Ledger {
     /// Appends one record with these events on top of a tip. On nothing, the ledger begins with its genesis first, in the same push.
     pub fn append(&self, on: Option<&Tip>, events: &[Event], at: Timestamp, actor: &Actor) -> Result<AppendOutcome> {
         let signer = self.signer.as_ref().ok_or_else(|| {
-            Error::config("The ledger cannot be written: no signing key is given.").hint("Name one in the pipeline file: ledger.sign.sshKey.")
+            Error::config("The ledger cannot be written: no signing key is given.")
+                .hint("Name one in the pipeline file: ledger.sign.sshKey.")
         })?;
         let begun = match on {
             Some(tip) => tip.clone(),
@@ -90,7 +91,8 @@ impl Ledger {
         for measure in MEASURES {
             let short: Vec<Event> = events.iter().map(|it| shorten(it, measure)).collect();
             record.events = as_written(&short)?;
-            record.state = replay(&on.state, &record).map_err(|why| Error::bug(format!("A record was asked for that cannot follow: {why}")))?;
+            record.state =
+                replay(&on.state, &record).map_err(|why| Error::bug(format!("A record was asked for that cannot follow: {why}")))?;
             let subject = subject::of(&record.events, on);
             if let Some(written) = seal(record.clone(), subject, signer)? {
                 return self.commit(Some(&on.commit), written);
@@ -126,7 +128,8 @@ impl Ledger {
             Ok(Pushed::Lost(_)) => false,
             Ok(Pushed::Refused(why)) => {
                 let message = format!("The server refuses records on the branch {}: {why}", self.branch);
-                return Err(Error::remote_final(message).hint("Let the program's account push to this branch; keep forced pushes and deletion forbidden."));
+                return Err(Error::remote_final(message)
+                    .hint("Let the program's account push to this branch; keep forced pushes and deletion forbidden."));
             }
             Err(unknown) => self.stands(&tip).map_err(|_| unknown.while_doing("The ledger was written, or not: the answer was lost"))?,
         };

@@ -6,6 +6,7 @@
 use super::envelope::{Envelope, PAYLOAD_TYPE, hex, sha256};
 use super::finding::{Attack, Finding, Wrong};
 use super::key::{Signed, Trusted};
+use super::memory::Head;
 use super::record::{Record, Unreadable};
 use super::text;
 use crate::model::{CommitId, Event, State};
@@ -38,6 +39,11 @@ pub(super) struct Examined {
 }
 
 impl Examined {
+    /// What can be pointed at, where the record can be read.
+    pub(super) fn head(&self) -> Option<Head> {
+        Some(Head { seq: self.record.as_ref()?.seq, payload: self.payload? })
+    }
+
     /// Findings, at home: with the record's number, or else its place.
     pub(super) fn findings(&self, place: Option<u64>, wrong: Vec<Wrong>) -> Vec<Finding> {
         let seq = self.record.as_ref().map(|it| it.seq).or(place);
@@ -119,9 +125,10 @@ fn signatures(envelope: &Envelope, payload: &[u8], trusted: &Trusted, it: &mut E
         it.signed.push(signed);
     }
     let believed = it.signed.iter().any(|it| matches!(it, Signed::By { .. }));
-    let explained = it.wrong.iter().any(|it| {
-        matches!(it.0, Attack::Unsigned | Attack::Altered | Attack::UntrustedKey | Attack::OtherPurpose | Attack::Malformed)
-    });
+    let explained = it
+        .wrong
+        .iter()
+        .any(|it| matches!(it.0, Attack::Unsigned | Attack::Altered | Attack::UntrustedKey | Attack::OtherPurpose | Attack::Malformed));
     if !believed && !explained {
         it.wrong.push((Attack::UntrustedKey, "No trusted key signed the record.".to_owned()));
     }
@@ -136,9 +143,10 @@ fn lie(signed: &Signed) -> Option<Wrong> {
         Signed::Untrusted { fingerprint, genuine: true } => {
             (Attack::UntrustedKey, format!("The record is signed by the key {fingerprint}, which the pipeline does not trust."))
         }
-        Signed::Untrusted { fingerprint, genuine: false } => {
-            (Attack::UntrustedKey, format!("A signature names the key {fingerprint}, which the pipeline does not trust and which did not sign this."))
-        }
+        Signed::Untrusted { fingerprint, genuine: false } => (
+            Attack::UntrustedKey,
+            format!("A signature names the key {fingerprint}, which the pipeline does not trust and which did not sign this."),
+        ),
         Signed::OtherPurpose { fingerprint, namespace } => {
             let namespace: String = namespace.chars().take(80).collect();
             (Attack::OtherPurpose, format!("The signature of {fingerprint} was made for “{namespace}”, not for a ledger."))
@@ -188,7 +196,8 @@ pub(super) fn follows(before: &Examined, it: &Examined) -> Vec<Wrong> {
         wrong.push((Attack::ForeignPipeline, format!("It belongs to the pipeline {}; this one is {}.", record.pipeline, earlier.pipeline)));
     }
     if record.at < earlier.at {
-        wrong.push((Attack::ClockBackwards, format!("Its time, {:.3}, is before {:.3}, that of the record before.", record.at, earlier.at)));
+        wrong
+            .push((Attack::ClockBackwards, format!("Its time, {:.3}, is before {:.3}, that of the record before.", record.at, earlier.at)));
     }
     match replay(&earlier.state, record) {
         Err(why) => wrong.push((Attack::IllegalEvent, format!("Its events cannot follow: {why}"))),

@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_cut_brief_says_what_the_whole_was() {
-        let commit = |n: u32| BriefCommit { id: CommitId::parse(&format!("{n:040x}")).unwrap(), subject: "x".into(), class: "patch".into() };
+        let commit =
+            |n: u32| BriefCommit { id: CommitId::parse(&format!("{n:040x}")).unwrap(), subject: "x".into(), class: "patch".into() };
         let mut brief = Brief { commits: (0..300).map(commit).collect(), cut: None };
         shorten_brief(&mut brief, 200);
         let cut = brief.cut.clone().unwrap();

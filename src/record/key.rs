@@ -66,7 +66,6 @@ impl Signer {
 struct TrustedKey {
     principal: String,
     key: PublicKey,
-    fingerprint: String,
 }
 
 /// Whose records are believed.
@@ -80,10 +79,11 @@ impl Trusted {
         for (principal, text) in pairs {
             match PublicKey::from_openssh(text) {
                 Ok(key) if key.algorithm() == Algorithm::Ed25519 => {
-                    let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-                    keys.push(TrustedKey { principal: principal.clone(), key, fingerprint });
+                    keys.push(TrustedKey { principal: principal.clone(), key });
                 }
-                Ok(key) => problems.push(format!("the key of “{principal}” is of the type {}, and only ssh-ed25519 is used", key.algorithm())),
+                Ok(key) => {
+                    problems.push(format!("the key of “{principal}” is of the type {}, and only ssh-ed25519 is used", key.algorithm()))
+                }
                 Err(_) => problems.push(format!("the key of “{principal}” is not an OpenSSH public key")),
             }
         }
@@ -120,11 +120,6 @@ impl Trusted {
             Some(it) => Signed::Altered { principal: it.principal.clone(), fingerprint },
             None => Signed::Untrusted { fingerprint, genuine },
         }
-    }
-
-    /// The fingerprints and principals, in the order given.
-    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|it| (it.principal.as_str(), it.fingerprint.as_str()))
     }
 }
 

@@ -57,7 +57,10 @@ impl Ledger {
         let reader = Self::of_stranger(store, settings.branch.clone(), &settings.trusted)?;
         let signer = key.as_ref().map(Signer::read).transpose()?;
         if let Some(signer) = signer.as_ref().filter(|it| !reader.trusted.includes(it.public())) {
-            let message = format!("The ledger's signing key {} is not among the trusted ones, so nobody would believe its records.", signer.fingerprint());
+            let message = format!(
+                "The ledger's signing key {} is not among the trusted ones, so nobody would believe its records.",
+                signer.fingerprint()
+            );
             return Err(Error::config(message).hint("Add its public half to ledger.trusted in the pipeline file."));
         }
         Ok(Self { signer, pipeline: Some(pipeline.clone()), ..reader })
@@ -94,8 +97,9 @@ impl Ledger {
 
     /// Reads the record of a commit in the cache and refuses all that is not as it should be.
     pub(super) fn believe(&self, commit: &CommitId) -> Result<Tip> {
-        let repository = objects::open(&self.store.holding(commit)?)?;
-        let link = read_link(&Objects::of(&repository)?, commit)?.ok_or_else(|| Error::ledger(format!("The commit {commit} is not in the cache.")))?;
+        let repository = objects::open(&self.store.folder_of(commit)?)?;
+        let link = read_link(&Objects::of(&repository)?, commit)?
+            .ok_or_else(|| Error::ledger(format!("The commit {commit} is not in the cache.")))?;
         let it = check::alone(&link, &self.trusted);
         // The name of a key is a hint that nobody signed: `verify` tells of it, nothing is decided by it.
         let wrong: Vec<_> = it.wrong.iter().filter(|it| it.0 != Attack::KeyIdMismatch).collect();
@@ -154,7 +158,7 @@ impl Ledger {
 
     /// Opens the repository that holds this commit.
     pub(super) fn repository(&self, commit: &CommitId) -> Result<Repository> {
-        objects::open(&self.store.holding(commit)?)
+        objects::open(&self.store.folder_of(commit)?)
     }
 }
 

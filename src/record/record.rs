@@ -60,7 +60,7 @@ pub struct Record {
 
 /// Why a payload is not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub(super) enum Unreadable {
     /// A newer program wrote it.
     Newer(String),
     /// It breaks the format.
@@ -137,7 +137,9 @@ fn of_another_version(payload: &[u8], why: &serde_json::Error) -> Unreadable {
     let stem = wire::PREDICATE_TYPE.trim_end_matches('1');
     let peek: Option<Peek> = serde_json::from_slice(payload).ok();
     match peek.as_ref().and_then(|it| it.predicate_type.strip_prefix(stem)) {
-        Some("1") if why.to_string().starts_with("unknown variant") => Unreadable::Newer(format!("it uses a word that version 1 had not yet: {why}")),
+        Some("1") if why.to_string().starts_with("unknown variant") => {
+            Unreadable::Newer(format!("it uses a word that version 1 had not yet: {why}"))
+        }
         Some(version) if version != "1" => Unreadable::Newer(format!("it is of version {version}, this program knows version 1")),
         _ => Unreadable::Malformed(why.to_string()),
     }

@@ -21,7 +21,9 @@ pub(super) fn of(events: &[Event], on: &Tip) -> Vec<Subject> {
                 first.iter().for_each(|it| found.step(it));
             }
             Event::Intended { step, .. } => found.step(step),
-            Event::Did { run, outcome } => found.outcome(outcome, before.open.values().find(|it| it.id == *run).and_then(|it| it.intended.as_ref())),
+            Event::Did { run, outcome } => {
+                found.outcome(outcome, before.open.values().find(|it| it.id == *run).and_then(|it| it.intended.as_ref()))
+            }
             Event::Built { builds, .. } => {
                 for it in builds {
                     found.add(it.component.as_str(), "sha256", it.digest.hex());

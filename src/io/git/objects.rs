@@ -3,12 +3,14 @@
 //! libgit2's own commit view leaves out the parents of a shallow commit and its revision walk does not say what is
 //! missing. A verifier has to know both, so commits and trees are read from their bytes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 
 use crate::error::{Error, Result};
 use crate::model::{CommitId, ObjectId};
+
+use super::store::Store;
 
 /// A commit's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,19 @@ pub struct Line {
     pub commits: Vec<CommitId>,
     /// The parent that the oldest one names but that is not there: the clone is shallow or damaged.
     pub missing: Option<CommitId>,
+}
+
+impl Store {
+    /// Whether the remote is a folder of this computer that holds a shallow clone: its history cannot be had from there.
+    pub fn is_of_shallow_clone(&self) -> bool {
+        let Some(path) = self.remote().url.expose().strip_prefix("file://") else { return false };
+        ["shallow", ".git/shallow"].iter().any(|it| Path::new(path).join(it).exists())
+    }
+
+    /// The repository of the cache that holds this commit, with as much of its history as there is.
+    pub fn folder_of(&self, commit: &CommitId) -> Result<PathBuf> {
+        Ok(self.holding(commit)?.path().to_owned())
+    }
 }
 
 /// The objects of one repository. Every thread opens its own.

@@ -57,9 +57,7 @@ impl From<&model::Event> for Event {
             }
             It::Intended { run, step } => Self::Intended { run: run.to_string(), step: step.into() },
             It::Did { run, outcome } => Self::Did { run: run.to_string(), outcome: outcome.into() },
-            It::Built { run, builds } => {
-                Self::Built { run: run.to_string(), builds: builds.iter().map(Built::from).collect() }
-            }
+            It::Built { run, builds } => Self::Built { run: run.to_string(), builds: builds.iter().map(Built::from).collect() },
             It::Passed { run, position, gate, evidence } => {
                 Self::Passed { run: run.to_string(), position: *position as u64, gate: gate.clone(), evidence: facts(evidence) }
             }

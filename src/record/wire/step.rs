@@ -65,9 +65,7 @@ impl From<&model::Step> for Step {
                 message: it.message.clone(),
                 time: it.time,
             },
-            model::Step::PublishPage(it) => {
-                Self::PublishPage { run: it.run.to_string(), tag: it.tag.clone(), body: it.body.clone() }
-            }
+            model::Step::PublishPage(it) => Self::PublishPage { run: it.run.to_string(), tag: it.tag.clone(), body: it.body.clone() },
         }
     }
 }
@@ -92,9 +90,7 @@ impl TryFrom<Step> for model::Step {
                 message,
                 time,
             }),
-            Step::PublishPage { run, tag, body } => {
-                Self::PublishPage(model::PageWrite { run: model::RunId::parse(&run)?, tag, body })
-            }
+            Step::PublishPage { run, tag, body } => Self::PublishPage(model::PageWrite { run: model::RunId::parse(&run)?, tag, body }),
         })
     }
 }
@@ -102,11 +98,9 @@ impl TryFrom<Step> for model::Step {
 impl From<&model::Outcome> for Outcome {
     fn from(it: &model::Outcome) -> Self {
         match it {
-            model::Outcome::Landed { object, reference, adopted } => Self::Landed {
-                object: object.as_ref().map(ToString::to_string),
-                reference: reference.clone(),
-                adopted: *adopted,
-            },
+            model::Outcome::Landed { object, reference, adopted } => {
+                Self::Landed { object: object.as_ref().map(ToString::to_string), reference: reference.clone(), adopted: *adopted }
+            }
             model::Outcome::Refused { why } => Self::Refused { why: why.clone() },
         }
     }

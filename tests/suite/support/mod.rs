@@ -1,1 +1,4 @@
 //! What tests share.
+
+pub(crate) mod git_server;
+pub(crate) mod repo;
