@@ -14,3 +14,5 @@ pub mod identity;
 pub mod input;
 pub mod kube;
 pub mod process;
+pub mod random;
+pub mod watermark;

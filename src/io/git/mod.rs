@@ -10,6 +10,7 @@ mod database;
 mod fetch;
 mod http_answer;
 mod network;
+pub mod objects;
 mod push;
 mod refusal;
 mod remote;
