@@ -11,4 +11,5 @@ pub mod files;
 pub mod git;
 pub mod http;
 pub mod kube;
+pub mod probe;
 pub mod process;

@@ -167,12 +167,15 @@ fn complaints(it: &WorkloadSeen) -> String {
     if it.waiting.is_empty() { String::new() } else { format!(" Its pods: {}", quoted(&it.waiting.join("; "))) }
 }
 
-/// A digest that a pod runs and that is not ours. Only asked where the template names no digest: one that is pinned there is
-/// what the node pulls, and what it reports may be the digest of one platform inside it.
+/// A digest of our image that a pod runs and that is not the expected one. Only asked where the template names no digest: one
+/// that is pinned there is what the node pulls, and what it reports may be the digest of one platform inside it.
 fn foreign_digest(image: &ExpectedImage, it: &WorkloadSeen) -> Option<String> {
     let expected = image.digest.as_ref()?;
-    let pinned = it.images.iter().any(|text| text.contains(expected.as_str()));
-    it.running.iter().find(|running| !pinned && running.as_str() != expected.as_str()).cloned()
+    if it.images.iter().any(|text| text.ends_with(expected.as_str())) {
+        return None;
+    }
+    let ours = |text: &String| ImageRef::parse(text).ok().filter(|seen| seen.repository == image.repository)?.digest;
+    it.running.iter().filter_map(ours).find(|digest| digest != expected).map(|digest| digest.to_string())
 }
 
 fn listed(images: &[String]) -> String {
