@@ -13,6 +13,7 @@ pub mod http;
 pub mod identity;
 pub mod input;
 pub mod kube;
+pub mod probe;
 pub mod process;
 pub mod random;
 pub mod watermark;

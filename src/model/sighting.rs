@@ -282,7 +282,7 @@ pub struct WorkloadSeen {
     pub paused: bool,
     /// The images of its pod template, by container.
     pub images: Vec<String>,
-    /// The digests its ready pods really run (`imageID`), where pods could be listed.
+    /// The images its new and ready pods really run (`imageID`: name and digest), where pods could be listed.
     pub running: Vec<String>,
     /// The `Progressing` condition's reason and message.
     pub progressing: Option<(String, String)>,

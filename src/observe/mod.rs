@@ -6,3 +6,6 @@
 
 pub mod app;
 pub mod overlay;
+pub mod argo;
+pub mod probe;
+pub mod workloads;
