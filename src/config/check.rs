@@ -122,7 +122,8 @@ impl<'p> Check<'p> {
         });
         if parsed.is_none() {
             let remedy = "write env:NAME (an environment variable) or file:PATH; if this was a secret, change it: it has been in a file";
-            self.problems.add(Problem::new(&given.at, "a secret is only named here, never written").remedy(remedy).hide());
+            self.problems.hide(&given.at);
+            self.problems.add(Problem::new(&given.at, "a secret is only named here, never written").remedy(remedy));
         }
         parsed
     }

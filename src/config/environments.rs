@@ -14,7 +14,11 @@ use super::{
 };
 
 /// All environments; `None` when one of them is wrong.
-pub(super) fn all(check: &mut Check<'_>, list: At<Vec<Field<file::Environment>>>, components: &[ComponentName]) -> Option<Vec<Environment>> {
+pub(super) fn all(
+    check: &mut Check<'_>,
+    list: At<Vec<Field<file::Environment>>>,
+    components: &[ComponentName],
+) -> Option<Vec<Environment>> {
     if list.value.is_empty() {
         check.wrong(&list.at, "`environments` is empty: name at least one");
     }
@@ -95,14 +99,7 @@ fn one(check: &mut Check<'_>, environment: At<file::Environment>, names: &Names<
         Field::Bad => None,
         Field::Given(At { value: file::OnFailure::Hold, .. }) => Some(OnFailure::Hold),
     };
-    Some(Environment {
-        name: name?,
-        overlay: overlay?,
-        namespace: namespace?,
-        source: source?,
-        gates: gates?,
-        on_failure: on_failure?,
-    })
+    Some(Environment { name: name?, overlay: overlay?, namespace: namespace?, source: source?, gates: gates?, on_failure: on_failure? })
 }
 
 fn follow(check: &mut Check<'_>, entries: At<Entries<file::Follow>>, components: &[ComponentName]) -> Option<Vec<Follow>> {

@@ -85,7 +85,9 @@ fn http(check: &mut Check<'_>, gate: At<file::Http>, components: &[ComponentName
     let json = match gate.json {
         Field::Absent => Some(Vec::new()),
         Field::Bad => None,
-        Field::Given(it) => it.value.0.into_iter().map(|(pointer, text)| json(check, &pointer, text)).collect::<Vec<_>>().into_iter().collect(),
+        Field::Given(it) => {
+            it.value.0.into_iter().map(|(pointer, text)| json(check, &pointer, text)).collect::<Vec<_>>().into_iter().collect()
+        }
     };
     let component = match gate.component {
         Field::Absent => Some(None),

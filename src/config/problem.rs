@@ -13,25 +13,17 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub remedy: Option<String>,
-    /// The bytes could be a secret and are not shown.
-    pub hidden: bool,
 }
 
 impl Problem {
     /// A problem without a remedy.
     pub(super) fn new(at: &Range<usize>, message: impl Into<String>) -> Self {
-        Self { at: at.clone(), message: message.into(), remedy: None, hidden: false }
+        Self { at: at.clone(), message: message.into(), remedy: None }
     }
 
     /// Adds what to do about it.
     pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
-        self
-    }
-
-    /// Never show the text it is about.
-    pub(super) fn hide(mut self) -> Self {
-        self.hidden = true;
         self
     }
 }
@@ -42,15 +34,21 @@ pub struct Problems {
     file: String,
     text: String,
     list: Vec<Problem>,
+    hidden: Vec<Range<usize>>,
 }
 
 impl Problems {
     pub(super) fn new(file: &str, text: &str) -> Self {
-        Self { file: file.to_owned(), text: text.to_owned(), list: Vec::new() }
+        Self { file: file.to_owned(), text: text.to_owned(), list: Vec::new(), hidden: Vec::new() }
     }
 
     pub(super) fn add(&mut self, problem: Problem) {
         self.list.push(problem);
+    }
+
+    /// These bytes could be a secret: no problem shows them.
+    pub(super) fn hide(&mut self, at: &Range<usize>) {
+        self.hidden.push(at.clone());
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -86,13 +84,44 @@ impl Problems {
         Line { number, start, end }
     }
 
+    /// The line as it is shown, the blanks in front of the caret, and how wide the caret is. What could be a secret is
+    /// replaced, and the caret moves along.
+    fn excerpt(&self, line: &Line, problem: &Problem) -> (String, String, usize) {
+        let source = self.text[line.start..line.end].trim_end_matches('\r');
+        let inside = |byte: usize| floor(source, byte.saturating_sub(line.start));
+        let marked = inside(problem.at.start)..inside(problem.at.end);
+        let mut masked = secrets(source);
+        masked
+            .extend(self.hidden.iter().filter(|it| it.start < line.end && it.end > line.start).map(|it| inside(it.start)..inside(it.end)));
+        let [mut before, mut under, mut after] = [String::new(), String::new(), String::new()];
+        let mut in_mask = false;
+        for (at, char) in source.char_indices() {
+            let piece = match at {
+                _ if at < marked.start => &mut before,
+                _ if at < marked.end => &mut under,
+                _ => &mut after,
+            };
+            let mask = masked.iter().any(|it| it.contains(&at));
+            match (mask, char) {
+                (true, _) if !in_mask => piece.push_str("***"),
+                (true, _) => {}
+                (false, '\t') => piece.push(' '),
+                (false, char) => piece.push(char),
+            }
+            in_mask = mask;
+        }
+        let shown: String = [&*before, &*under, &*after].concat().chars().take(WIDEST).collect();
+        let blanks = before.chars().count();
+        (shown.trim_end().to_owned(), " ".repeat(blanks), under.trim_end().chars().count().min(WIDEST.saturating_sub(blanks)))
+    }
+
     fn show(&self, problem: &Problem, out: &mut impl fmt::Write) -> fmt::Result {
         let line = self.line_at(problem.at.start);
         let (number, column) = self.position(problem);
         let gutter = " ".repeat(number.to_string().len());
         writeln!(out, "error: {}", problem.message)?;
         writeln!(out, "{gutter}--> {}:{number}:{column}", self.file)?;
-        let (shown, before, width) = Excerpt::of(&self.text, &line, problem).parts();
+        let (shown, before, width) = self.excerpt(&line, problem);
         writeln!(out, "{gutter} |\n{number} | {shown}")?;
         writeln!(out, "{gutter} | {before}{}", "^".repeat(width.max(1)))?;
         if let Some(remedy) = &problem.remedy {
@@ -131,60 +160,29 @@ pub(super) struct Line {
 /// A longer line is shown up to here.
 const WIDEST: usize = 160;
 
-/// One line as it is shown: what could be a secret is replaced, and the caret moves along.
-struct Excerpt {
-    /// Pieces of the shown line before, under and after the caret.
-    pieces: [String; 3],
-}
-
-impl Excerpt {
-    fn of(text: &str, line: &Line, problem: &Problem) -> Self {
-        let source = text[line.start..line.end].trim_end_matches('\r');
-        let inside = |byte: usize| floor(source, byte.saturating_sub(line.start));
-        let marked = inside(problem.at.start)..inside(problem.at.end.max(problem.at.start));
-        let secrets: Vec<Range<usize>> =
-            if problem.hidden { std::iter::once(marked.start..source.len()).collect() } else { secrets(source) };
-        let [mut before, mut under, mut after] = [String::new(), String::new(), String::new()];
-        for (at, char) in source.char_indices() {
-            let piece = if at < marked.start {
-                &mut before
-            } else if at < marked.end {
-                &mut under
-            } else {
-                &mut after
-            };
-            match secrets.iter().find(|it| it.contains(&at)) {
-                Some(secret) if secret.start == at || at == marked.start => piece.push_str("***"),
-                Some(_) => {}
-                None if char == '\t' => piece.push(' '),
-                None => piece.push(char),
-            }
-        }
-        Self { pieces: [before, under, after] }
-    }
-
-    /// The line, the blanks in front of the caret, and how wide the caret is.
-    fn parts(&self) -> (String, String, usize) {
-        let [before, under, _] = &self.pieces;
-        let shown: String = self.pieces.concat().chars().take(WIDEST).collect();
-        let before = before.chars().count();
-        (shown.trim_end().to_owned(), " ".repeat(before), under.trim_end().chars().count().min(WIDEST.saturating_sub(before)))
-    }
-}
-
 /// The largest character boundary that is not behind `at`.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(0)
 }
 
-/// What of a line could be a secret: the value of a key that should hold a reference, and what stands in an address before `@`.
+/// What of a line could be a secret: the rest after a key that should name one, and what stands in an address before `@`.
 fn secrets(line: &str) -> Vec<Range<usize>> {
-    static VALUE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"(?i)\b(?:token|password|passwd|secret|sshKey|sign|basic)["']?\s*:\s*["']?([^\s,\[{}\]"'][^,{}\]]*)"#).expect("it compiles")
-    });
+    static KEY: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"(?i)\b(?:(token|passw\w*|secret|sshKey)|sign|basic)["']?\s*:\s*"#).expect("it compiles"));
+    static REFERENCE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"^["']?(?:env:\w+|file:[^\s,}]+)["']?(?:$|[\s,}])"#).expect("it compiles"));
     static USERINFO: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"://([^/@\s]+)@").expect("it compiles"));
-    let reference = |it: &str| it.starts_with("env:") || it.starts_with("file:");
-    let values = VALUE.captures_iter(line).filter_map(|it| it.get(1)).filter(|it| !reference(it.as_str()));
-    let users = USERINFO.captures_iter(line).filter_map(|it| it.get(1)).filter(|it| it.as_str() != "git");
-    values.chain(users).map(|it| it.range()).collect()
+    let values = KEY.captures_iter(line).filter_map(|key| {
+        let rest = key.get(0)?.end()..line.len();
+        let inner = key.get(1).is_none() && line[rest.clone()].starts_with(['{', '[']);
+        (!inner && !rest.is_empty() && !REFERENCE.is_match(&line[rest.clone()])).then_some(rest)
+    });
+    let users = USERINFO.captures_iter(line).filter_map(|it| it.get(1)).filter(|it| it.as_str() != "git").map(|it| it.range());
+    values.chain(users).collect()
+}
+
+/// Whether a key that is not known could have been meant to hold a secret.
+pub(super) fn sounds_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    ["tok", "pass", "secret", "key", "cred", "auth", "pw"].iter().any(|it| key.contains(it))
 }

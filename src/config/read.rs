@@ -12,7 +12,7 @@ use serde::{Deserialize, forward_to_deserialize_any};
 
 use super::{
     later,
-    problem::{Problem, Problems},
+    problem::{Problem, Problems, sounds_secret},
     tree::{Node, Value},
 };
 
@@ -146,7 +146,7 @@ impl de::Error for Failure {
 pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
     let nearest = known.iter().map(|it| (strsim::damerau_levenshtein(&word.to_lowercase(), &it.to_lowercase()), it)).min();
     match nearest {
-        Some((distance, it)) if distance <= 1 + word.chars().count() / 4 => format!("did you mean `{it}`?"),
+        Some((distance, it)) if distance <= (word.chars().count() / 3).max(1) => format!("did you mean `{it}`?"),
         _ => format!("known here: {}", known.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")),
     }
 }
@@ -187,7 +187,11 @@ impl<'a> Reader<'a> {
             Some(reason) => later::refusal(word, reason),
             None => (format!("unknown key `{word}`"), suggestion(word, known)),
         };
-        self.sink.borrow_mut().add(Problem::new(&key.at, failure.0).remedy(failure.1));
+        let mut sink = self.sink.borrow_mut();
+        if sounds_secret(word) {
+            sink.hide(&self.node.at);
+        }
+        sink.add(Problem::new(&key.at, failure.0).remedy(failure.1));
     }
 }
 
@@ -253,7 +257,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     /// A shape with nothing in it may also be written as nothing: `- rollout:`.
-    fn deserialize_struct<V: Visitor<'de>>(self, name: &'static str, keys: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        keys: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
         let entries = match &self.node.value {
             Value::Map(entries) => entries.iter(),
             Value::Nothing => [].iter(),
@@ -263,7 +272,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     /// A word, or a mapping of one word to what belongs to it.
-    fn deserialize_enum<V: Visitor<'de>>(self, name: &'static str, words: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        words: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
         let (word, content) = match &self.node.value {
             Value::Text(text) => (text.as_str(), None),
             Value::Map(entries) => match &entries[..] {

@@ -174,7 +174,8 @@ impl<'a, P: Iterator<Item = Item<'a>>> Builder<'a, '_, P> {
         }
         if let Some((first, _)) = entries.iter().find(|(it, _)| it.text() == Some(text.as_str())) {
             let line = self.problems.line_at(first.at.start).number;
-            let problem = Problem::new(&key.at, format!("`{text}` stands here a second time")).remedy(format!("the first one is on line {line}"));
+            let problem =
+                Problem::new(&key.at, format!("`{text}` stands here a second time")).remedy(format!("the first one is on line {line}"));
             self.problems.add(problem);
             return;
         }

@@ -218,7 +218,9 @@ fn tag_template(text: &str) -> Result<TagTemplate, String> {
     let rendered = template.render(Version { major: 1, minor: 2, patch: 3 });
     let strict = rendered.strip_suffix("1.2.3").is_some_and(|prefix| !prefix.ends_with(|c: char| c.is_ascii_digit() || ".+".contains(c)));
     if !strict {
-        return Err(format!("“{text}” gives tags such as {rendered}, which are not strict versions: {{version}} stands last, as in v{{version}}."));
+        return Err(format!(
+            "“{text}” gives tags such as {rendered}, which are not strict versions: {{version}} stands last, as in v{{version}}."
+        ));
     }
     RefName::tag(&rendered)?;
     Tag::parse(&rendered)?;
@@ -239,7 +241,8 @@ fn trusted_key(text: &str) -> Result<(String, String), String> {
     let form = "write a name, then the public key as `ssh-keygen -y` prints it: release-bot ssh-ed25519 AAAA…";
     let (principal, key) = text.trim().split_once(char::is_whitespace).ok_or_else(|| format!("this is not a trusted key: {form}"))?;
     let key = key.trim();
-    let parsed = ssh_key::PublicKey::from_openssh(key).map_err(|why| format!("the public key of {principal} cannot be read ({why}): {form}"))?;
+    let parsed =
+        ssh_key::PublicKey::from_openssh(key).map_err(|why| format!("the public key of {principal} cannot be read ({why}): {form}"))?;
     if parsed.algorithm() != ssh_key::Algorithm::Ed25519 {
         return Err(format!("the public key of {principal} is not an ssh-ed25519 key."));
     }

@@ -135,7 +135,10 @@ fn a_secret_is_never_echoed() {
         ("repo: https://git.example/shop/app.git", format!("repo: https://git.example/shop/app.git\n  tokn: {secret}")),
         ("name: shop", format!("name: shop\nledger: {{ sign: {secret} }}")),
         ("name: shop", format!("name: shop\nledger: {{ sign: {{ sshKey: '{secret}' }} }}")),
-        ("name: shop", format!("name: shop\nregistries: [{{ host: registry.example, auth: {{ basic: {{ username: x, password: {secret} }} }} }}]")),
+        (
+            "name: shop",
+            format!("name: shop\nregistries: [{{ host: registry.example, auth: {{ basic: {{ username: x, password: {secret} }} }} }}]"),
+        ),
     ];
     for (from, to) in spots {
         let said = problems(&minimal(from, &to));
