@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod credentials;
 pub mod files;
+pub mod folder;
 pub mod git;
 pub mod http;
 pub mod identity;
