@@ -34,7 +34,7 @@ fn main() {
     let caches = tempfile::tempdir().unwrap();
     let main = RefName::parse("refs/heads/main").unwrap();
     println!("config repository: {FILES} files, {COMMITS} commits; git http-backend on the loopback");
-    println!("{:<44} {:>8} {:>10} {:>10}", "", "requests", "median ms", "worst ms");
+    println!("{:<44} {:>8} {:>10} {:>10} {:>12}", "", "requests", "median ms", "worst ms", "in server ms");
 
     measure("cold shallow fetch", &server, ROUNDS, |round| {
         let store = store(&server, &caches.path().join(format!("cold{round}")));
@@ -92,6 +92,7 @@ fn main() {
 
 fn measure(what: &str, server: &GitServer, rounds: usize, mut act: impl FnMut(usize)) {
     server.requests();
+    server.busy();
     let mut times: Vec<Duration> = (0..rounds)
         .map(|round| {
             let began = Instant::now();
@@ -102,7 +103,13 @@ fn measure(what: &str, server: &GitServer, rounds: usize, mut act: impl FnMut(us
     let requests = server.requests().len();
     times.sort();
     let ms = |it: Duration| it.as_secs_f64() * 1000.0;
-    println!("{what:<44} {:>8.1} {:>10.1} {:>10.1}", requests as f64 / rounds as f64, ms(times[rounds / 2]), ms(times[rounds - 1]));
+    let served = ms(server.busy()) / rounds as f64;
+    println!(
+        "{what:<44} {:>8.1} {:>10.1} {:>10.1} {served:>12.1}",
+        requests as f64 / rounds as f64,
+        ms(times[rounds / 2]),
+        ms(times[rounds - 1])
+    );
 }
 
 fn store(server: &GitServer, cache: &Path) -> Store {

@@ -1,6 +1,9 @@
 //! Git as the program uses it, against the real `git` on the other side.
 
 mod basics;
+mod faults;
+mod races;
+mod refusals;
 
 use std::path::Path;
 
