@@ -1,4 +1,6 @@
 //! What tests share.
 
 pub(crate) mod git_server;
+pub(crate) mod proxy;
 pub(crate) mod repo;
+pub(crate) mod tls;
