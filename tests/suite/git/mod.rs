@@ -1,6 +1,12 @@
 //! Git as the program uses it, against the real `git` on the other side.
 
 mod basics;
+mod cache;
+mod content;
+mod faults;
+mod races;
+mod refusals;
+mod ways_out;
 
 use std::path::Path;
 
