@@ -76,7 +76,7 @@ pub(super) fn drive(pipeline: &Arc<Pipeline>, reach: &Reach, goal: &Goal, consen
         });
         let ended = drive::drive(&mut live, pipeline, goal, consent).await;
         signals.abort();
-        let ledger = live.tip().map(|it| (it.seq, it.payload_hex()));
+        let ledger = live.tip().map(|it| (it.seq, crate::record::hex(&it.payload)));
         live.close().await;
         Ok((ended, ledger))
     })?;

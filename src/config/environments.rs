@@ -145,7 +145,7 @@ fn policy(check: &mut Check<'_>, tags: At<file::Tags>) -> Option<Policy> {
         file::Newest::Uploaded => Newest::Uploaded,
         file::Newest::Semver => Newest::Semver { range: range?, lenient: lenient? },
     };
-    Some(Policy { pattern: pattern?, extract: extract?, newest, min_age: min_age?, adopt: adopt? })
+    Some(Policy { pattern: pattern?, extract: extract?, newest, min_age: min_age?, adopt: adopt?, allow_retag: false })
 }
 
 /// Where a field stands, if it was given.

@@ -78,7 +78,8 @@ enum Found {
 fn look_at(follow: &Follow, pinned: &Pinned<'_>, history: &[HistoryCommit], seen: &Sighting) -> Result<Found> {
     let Some(listing) = seen.listings.get(&follow.image) else { return Err(Error::bug(format!("{} was not listed.", follow.image))) };
     let listing = known(listing, &format!("the tags of {}", follow.image))?;
-    let facts = Facts { listing, history, current: pinned.pin.tag.as_deref(), now: seen.at };
+    let current = (pinned.pin != Pin::default()).then_some(&pinned.pin);
+    let facts = Facts { listing, history: Some(history), current, now: seen.at };
     let image = |tag: Tag, digest: Option<Digest>, commit: Option<CommitId>| {
         let commit = commit.or_else(|| candidate::commit_of(&follow.policy, tag.as_str(), history));
         let digest = digest.or_else(|| listed_digest(listing, &tag)).or_else(|| asked_digest(seen, follow, &tag));

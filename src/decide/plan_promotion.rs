@@ -1,14 +1,14 @@
 //! What a promotion would do: the commit that the environment before it proved, the version, the tag, the images.
 
 use super::bump::{self, PlannedVersion};
-use super::equivalence::{self, Imaged};
+use super::equivalence;
 use super::pins::pins;
 use super::plan_bump::{refuse_hold, run_id};
 use super::settle::known;
 use super::{AppWants, Decision, Wants, next};
 use crate::error::{Error, Result};
 use crate::model::{
-    AppSeen, Brief, BriefCommit, CommitId, Environment, ImageMove, Pin, Pipeline, Plan, PlannedTag, Proved, ProvedImage, ReleaseFrom, RunKind,
+    AppSeen, Brief, BriefCommit, CommitId, ComponentName, Environment, ImageMove, Pin, Pipeline, Plan, PlannedTag, Proved, ProvedImage, ReleaseFrom, RunKind,
     Sighting, Source, Tag,
 };
 
@@ -29,20 +29,20 @@ pub(super) fn plan(pipeline: &Pipeline, environment: &Environment, seen: &Sighti
     refuse_drift(from, proved, known(before, "the overlay")?)?;
     let app = known(app, "the app repository")?;
     let imaged = imaged(release, proved)?;
-    let commit = equivalence::release_commit(&imaged, app)?;
-    let sources: Vec<_> = imaged.iter().map(|it| (it.component.clone(), it.commit.clone(), commit.clone())).collect();
+    let commit = equivalence::release_commit(app, &imaged)?;
+    let sources: Vec<_> = imaged.iter().map(|(component, image)| (component.clone(), image.clone(), commit.clone())).collect();
     if sources.iter().any(|(component, image, _)| !app.sources.contains_key(&(component.clone(), image.clone()))) {
         return Ok(Decision::Look(Wants { app: Some(AppWants { history: true, sources }), ..wants }));
     }
-    equivalence::check(&imaged, &commit, app)?;
-    let tag = tag(pipeline, app, &commit)?;
+    equivalence::prove(app, &imaged, &commit)?;
+    let (tag, warnings) = tag(pipeline, app, &commit)?;
     let name = Tag::parse(&tag.name).map_err(|why| Error::config(format!("The release tag cannot be an image tag: {why}")))?;
     let pinned = pins(environment, known(overlay, "the overlay")?)?;
     let moves: Vec<_> = pinned.into_iter().map(|it| image_move(it.component, it.repository, it.pin, &name, proved, environment, seen)).collect();
     if tag.exists && is_proved(environment, &tag, &moves, seen) {
         return Ok(Decision::Nothing(format!("{} runs {} and has proved it; {} has proved nothing newer.", environment.name, tag.name, release.from)));
     }
-    Ok(open(pipeline, environment, moves, tag, seen))
+    Ok(open(pipeline, environment, moves, (tag, warnings), seen))
 }
 
 /// What the environment before this one proved last.
@@ -75,12 +75,12 @@ fn refuse_drift(from: &Environment, proved: &Proved, overlay: &crate::model::Ove
 }
 
 /// The proved images with the commits they were built from: all of them, or no release.
-fn imaged<'a>(release: &ReleaseFrom, proved: &'a Proved) -> Result<Vec<Imaged<'a>>> {
+fn imaged(release: &ReleaseFrom, proved: &Proved) -> Result<Vec<(ComponentName, CommitId)>> {
     let mut problems = Vec::new();
     let mut found = Vec::new();
     for (component, _) in &release.images {
         match proved.images.iter().find(|it| it.component == *component) {
-            Some(ProvedImage { commit: Some(commit), component, tag, .. }) => found.push(Imaged { component, tag, commit }),
+            Some(ProvedImage { commit: Some(commit), .. }) => found.push((component.clone(), commit.clone())),
             Some(it) => problems.push(format!("Nobody knows which commit {component} {} was built from.", it.tag)),
             None => problems.push(format!("{} has not proved {component}.", release.from)),
         }
@@ -92,22 +92,24 @@ fn imaged<'a>(release: &ReleaseFrom, proved: &'a Proved) -> Result<Vec<Imaged<'a
         .hint("A release is cut at the commit that was proved: the tags need their commit in them, as the pattern's group `commit`."))
 }
 
-fn tag(pipeline: &Pipeline, app: &AppSeen, commit: &CommitId) -> Result<PlannedTag> {
-    let template = &pipeline.app.tag;
-    Ok(match bump::plan_version(app, template, pipeline.app.initial, commit)? {
-        PlannedVersion::AlreadyTagged { tag, version } => {
-            PlannedTag { name: tag, version, previous: None, level: None, commit: commit.clone(), exists: true, brief: Brief::default() }
+/// The tag, and what a person should know about it.
+fn tag(pipeline: &Pipeline, app: &AppSeen, commit: &CommitId) -> Result<(PlannedTag, Vec<String>)> {
+    Ok(match bump::plan_version(app, &pipeline.app.tag, pipeline.app.initial, commit)? {
+        PlannedVersion::AlreadyTagged { tag, warnings } => {
+            let (name, version, commit) = (tag.name, tag.version, commit.clone());
+            (PlannedTag { name, version, previous: None, level: None, commit, exists: true, brief: Brief::default() }, warnings)
         }
         PlannedVersion::Cut { tag, next } => {
             let commits = next.commits.into_iter().map(|it| BriefCommit { id: it.id, subject: it.subject, class: it.class.to_string() }).collect();
-            let brief = Brief { commits };
-            PlannedTag { name: tag, version: next.next, previous: next.previous, level: next.level, commit: commit.clone(), exists: false, brief }
+            let (commit, brief) = (commit.clone(), Brief { commits, cut: None });
+            let (version, previous, level) = (next.next, next.previous, next.level);
+            (PlannedTag { name: tag, version, previous, level, commit, exists: false, brief }, next.warnings)
         }
     })
 }
 
 fn image_move(
-    component: &crate::model::ComponentName,
+    component: &ComponentName,
     repository: &crate::model::Repository,
     from: Pin,
     tag: &Tag,
@@ -126,10 +128,10 @@ fn is_proved(environment: &Environment, tag: &PlannedTag, moves: &[ImageMove], s
     version == Some(tag.version) && !moves.iter().any(ImageMove::changes)
 }
 
-fn open(pipeline: &Pipeline, environment: &Environment, moves: Vec<ImageMove>, tag: PlannedTag, seen: &Sighting) -> Decision {
+fn open(pipeline: &Pipeline, environment: &Environment, moves: Vec<ImageMove>, (tag, warnings): (PlannedTag, Vec<String>), seen: &Sighting) -> Decision {
     let gates = environment.gates.iter().map(crate::model::GateSpec::title).collect();
     let plan =
-        Plan { kind: RunKind::Promotion, environment: environment.name.clone(), moves, tag: Some(tag.clone()), gates, warnings: Vec::new() };
+        Plan { kind: RunKind::Promotion, environment: environment.name.clone(), moves, tag: Some(tag.clone()), gates, warnings };
     let run = run_id(pipeline, &plan, seen.seq);
     let first = (!tag.exists).then(|| next::first_cut(run.clone(), &tag, seen.at.as_second()));
     Decision::Open { run, plan, first }

@@ -119,7 +119,7 @@ impl World for Live {
         match blocking(move || ledger.append(tip.as_ref(), &events, now, &actor)).await? {
             AppendOutcome::Recorded(tip) => {
                 let appended = Appended::Recorded { state: tip.state.clone(), seq: tip.seq };
-                (self.tip, self.fresh) = (Some(tip), true);
+                (self.tip, self.fresh) = (Some(*tip), true);
                 Ok(appended)
             }
             AppendOutcome::Lost => Ok(Appended::Lost),

@@ -4,13 +4,15 @@ use super::{Live, blocking};
 use crate::act::{self, Provenance, page};
 use crate::error::{Error, Result};
 use crate::io::credentials;
-use crate::model::{Ask, GitHub, Performed, RunId, Work};
+use crate::observe::argo;
+use crate::record::hex;
+use crate::model::{Ask, Asked, GitHub, Performed, RunId, Work};
 
 /// Does one piece of work.
 pub(super) async fn perform(live: &mut Live, work: &Work) -> Result<Performed> {
     let person = live.person();
     let Some(tip) = live.tip.clone() else { return Err(Error::bug("A write was to be done that no record announced.")) };
-    let payload = tip.payload_hex();
+    let payload = hex(&tip.payload);
     match work.clone() {
         Work::CommitFile { step, onto, file, text } => {
             let (store, branch) = (live.config.clone(), live.pipeline.config.branch.clone());
@@ -42,12 +44,6 @@ pub(super) fn github(live: &Live) -> Result<&GitHub> {
 }
 
 /// Asks the outside for something.
-pub(super) async fn ask(live: &mut Live, ask: &Ask) -> Result<()> {
-    match ask {
-        Ask::Refresh { application, namespace, resource_version } => {
-            let client = live.clients.kube().await?;
-            // A conflict means that the object changed since it was seen: the next look tells how.
-            crate::io::kube::request_refresh(client, namespace, application.as_str(), resource_version).await
-        }
-    }
+pub(super) async fn ask(live: &mut Live, ask: &Ask) -> Result<Asked> {
+    argo::ask(live.clients.cluster().await?, ask).await
 }

@@ -72,7 +72,13 @@ fn pipeline() -> Pipeline {
                 token: SecretRef::parse("env:X").unwrap(),
             }),
         },
-        config: ConfigRepo { repo: repo("config"), token: None, branch: branch.clone(), landing: Landing::Push, author: ("a".into(), "a@x".into()) },
+        config: ConfigRepo {
+            repo: repo("config"),
+            token: None,
+            branch: branch.clone(),
+            landing: Landing::Push,
+            author: ("a".into(), "a@x".into()),
+        },
         ledger: LedgerSettings { branch, sign: None, trusted: Vec::new(), lease: Duration::from_secs(15) },
         components: vec![Component {
             name: backend,

@@ -23,7 +23,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// What the pure folders may not even name.
 const PURE: &[&str] = &["model", "decide", "verify"];
 const IMPURE: &[&str] = &[
-    "std::fs", "std::env", "std::net", "std::process", "std::thread", "std::io", "tokio", "reqwest", "git2", "kube::", "octocrab", "now()", "println!", "Serialize",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::io",
+    "tokio",
+    "reqwest",
+    "git2",
+    "kube::",
+    "octocrab",
+    "now()",
+    "println!",
+    "Serialize",
 ];
 /// Only these speak to a person.
 const VOICE: &[&str] = &["report"];
@@ -151,7 +164,9 @@ fn pages_name_files_that_exist() {
 #[test]
 fn nothing_names_the_machine_it_was_written_on() {
     let foreign = [concat!("/wo", "rk/"), concat!("../sha", "red"), concat!("/ro", "ot/")];
-    for path in files(root(), "").into_iter().filter(|it| !it.components().any(|it| [".git", "target"].contains(&it.as_os_str().to_str().unwrap()))) {
+    for path in
+        files(root(), "").into_iter().filter(|it| !it.components().any(|it| [".git", "target"].contains(&it.as_os_str().to_str().unwrap())))
+    {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         for word in foreign {
             assert!(!text.contains(word), "{} names {word}", path.display());

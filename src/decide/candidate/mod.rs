@@ -100,6 +100,12 @@ pub fn choose(policy: &Policy, facts: &Facts<'_>) -> Selection {
     }
 }
 
+/// The commit a tag names through the pattern's group `commit`, if it names exactly one of this history.
+pub fn commit_of(policy: &Policy, tag: &str, history: &[HistoryCommit]) -> Option<CommitId> {
+    let order = by_commit::Commits::new(policy, Some(history)).ok()?;
+    order.commit(&order.rank_current(tag).ok()?)
+}
+
 /// How one tag relates to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {

@@ -1,6 +1,7 @@
 //! The version tags of the remote: the ref, the object behind it, the commit behind that, and the name inside.
 
 use git2::{AutotagOption, Direction, FetchOptions, Oid, Repository};
+use jiff::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::model::{CommitId, RefName, RepoUrl, TagSeen, TagTemplate};
@@ -39,6 +40,14 @@ impl Store {
         }
         drop(remote);
         found.into_iter().map(|(name, object)| read(&repository, template, &name, object)).collect()
+    }
+
+    /// When an annotated tag in the cache was made, by its own account. `None`: it is not there, or lightweight.
+    pub fn tagged_at(&self, name: &str) -> Result<Option<Timestamp>> {
+        let repository = self.database().take(Depth::Full)?;
+        let Ok(name) = RefName::tag(name) else { return Ok(None) };
+        let time = repository.refname_to_id(&seen(&name)).and_then(|it| repository.find_tag(it)).ok();
+        Ok(time.and_then(|it| Some(it.tagger()?.when().seconds())).and_then(|it| Timestamp::from_second(it).ok()))
     }
 }
 
