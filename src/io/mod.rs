@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod files;
 pub mod folder;
 pub mod git;
+pub mod google;
 pub mod http;
 pub mod identity;
 pub mod input;
