@@ -163,7 +163,9 @@ impl Driver<'_> {
     async fn again<W: World>(&mut self, world: &mut W) -> Result<Turn> {
         self.failures += 1;
         if self.failures > TRIES {
-            return Err(Error::remote(format!("Others were faster {TRIES} times in a row.")).hint("Run the command again in a quieter moment."));
+            return Err(
+                Error::remote(format!("Others were faster {TRIES} times in a row.")).hint("Run the command again in a quieter moment.")
+            );
         }
         world.wait(pause(self.failures)).await?;
         Ok(Turn::Go(Box::new(world.look(&Wants::default()).await?)))

@@ -40,7 +40,8 @@ pub fn name(pipeline: &PipelineName, environment: &EnvName) -> Result<RefName> {
 pub fn look(store: &Store, name: &RefName) -> Result<Option<Held>> {
     let Some(commit) = store.fetch(name, true)? else { return Ok(None) };
     let file = RepoPath::parse(FILE).map_err(Error::bug)?;
-    let holder = store.read(&commit, &file)?.map_or_else(|| "somebody".to_owned(), |it| String::from_utf8_lossy(&it.bytes).trim().to_owned());
+    let holder =
+        store.read(&commit, &file)?.map_or_else(|| "somebody".to_owned(), |it| String::from_utf8_lossy(&it.bytes).trim().to_owned());
     Ok(Some(Held { object: commit.object().clone(), holder }))
 }
 

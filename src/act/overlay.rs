@@ -37,7 +37,9 @@ fn message(step: &OverlayWrite, provenance: &Provenance<'_>) -> String {
     let moves: Vec<_> = step
         .moves
         .iter()
-        .map(|it| format!("- {}: {} -> {}{}", it.component, it.from, it.tag, it.digest.as_ref().map_or(String::new(), |it| format!("@{it}"))))
+        .map(|it| {
+            format!("- {}: {} -> {}{}", it.component, it.from, it.tag, it.digest.as_ref().map_or(String::new(), |it| format!("@{it}")))
+        })
         .collect();
     format!("{}: {what}\n\n{}\n\n{}", step.environment, moves.join("\n"), provenance.trailers())
 }

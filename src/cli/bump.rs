@@ -1,6 +1,6 @@
 //! `bump`: moves an environment to its newest candidate, verifies it, records it.
 
-use super::{Global, run};
+use super::{Global, journey};
 use crate::decide::Goal;
 use crate::drive::Consent;
 use crate::error::{Error, Result};
@@ -16,12 +16,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "TAG")]
     wait_for: Option<String>,
     #[command(flatten)]
-    reach: run::Reach,
+    reach: journey::Reach,
 }
 
 pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
-    let pipeline = run::pipeline(global)?;
-    let environment = run::environment(&pipeline, args.environment.as_deref(), false)?;
+    let pipeline = journey::pipeline(global)?;
+    let environment = journey::environment(&pipeline, args.environment.as_deref(), false)?;
     let wait_for = args.wait_for.as_deref().map(Tag::parse).transpose().map_err(Error::usage)?;
-    run::drive(&pipeline, &args.reach, &Goal::Bump { environment, wait_for }, &Consent::Given, out)
+    journey::drive(&pipeline, &args.reach, &Goal::Bump { environment, wait_for }, &Consent::Given, out)
 }

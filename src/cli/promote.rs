@@ -2,7 +2,7 @@
 
 use dialoguer::Confirm;
 
-use super::{Global, run};
+use super::{Global, journey};
 use crate::decide::Goal;
 use crate::drive::Consent;
 use crate::error::{Error, Kind, Result};
@@ -18,24 +18,24 @@ pub(super) struct Args {
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
-    reach: run::Reach,
+    reach: journey::Reach,
 }
 
 pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
-    let pipeline = run::pipeline(global)?;
-    let environment = run::environment(&pipeline, args.environment.as_deref(), true)?;
+    let pipeline = journey::pipeline(global)?;
+    let environment = journey::environment(&pipeline, args.environment.as_deref(), true)?;
     let goal = Goal::Promote { environment };
     let asks = !args.yes && global.may_ask();
     let consent = if asks { ask(&pipeline, &args, &goal, out)? } else { Some(Consent::Given) };
     match consent {
-        Some(consent) => run::drive(&pipeline, &args.reach, &goal, &consent, out),
+        Some(consent) => journey::drive(&pipeline, &args.reach, &goal, &consent, out),
         None => Ok(()),
     }
 }
 
 /// Shows the plan and asks. The answer is bound to that plan: if it has changed by then, nothing is done.
 fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Goal, out: &Out) -> Result<Option<Consent>> {
-    let ended = run::plan(pipeline, &args.reach, goal)?;
+    let ended = journey::plan(pipeline, &args.reach, goal)?;
     out.note(ending::text(goal.environment(), &ended));
     let Ending::Planned(planned) = ended else { return Ok(None) };
     let yes = Confirm::new()

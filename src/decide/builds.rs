@@ -23,7 +23,10 @@ enum Stage {
 /// Decides about the images of a release whose tag is cut.
 pub(super) fn decide(pipeline: &Pipeline, environment: &Environment, run: &OpenRun, seen: &Sighting) -> Result<Decision> {
     let (Some(tag), Source::Release(release)) = (&run.plan.tag, &environment.source) else {
-        return Err(Error::ledger(format!("The open run {} is a release, but the pipeline {} has none for {}.", run.id, pipeline.name, environment.name)));
+        return Err(Error::ledger(format!(
+            "The open run {} is a release, but the pipeline {} has none for {}.",
+            run.id, pipeline.name, environment.name
+        )));
     };
     let Build::CloudBuild(settings) = &release.build;
     let wants = wants(environment, run, tag);
@@ -80,7 +83,12 @@ fn stage(it: &ImageMove, tag: &PlannedTag, settings: &CloudBuild, seen: &Sightin
     let Some(build) = builds.first() else { return Stage::Absent(never_triggered(&it.component, tag, settings)) };
     if build.commit.as_ref().is_some_and(|commit| *commit != tag.commit) {
         let commit = build.commit.as_ref().map_or("", |it| it.short());
-        return Stage::Failed(format!("The build {} of {} is of the commit {commit}, not of {}.", build.id, it.component, tag.commit.short()));
+        return Stage::Failed(format!(
+            "The build {} of {} is of the commit {commit}, not of {}.",
+            build.id,
+            it.component,
+            tag.commit.short()
+        ));
     }
     match &build.status {
         BuildStatus::Succeeded => succeeded(it, build, seen),
@@ -107,7 +115,12 @@ fn never_triggered(component: &ComponentName, tag: &PlannedTag, settings: &Cloud
 fn succeeded(it: &ImageMove, build: &BuildSeen, seen: &Sighting) -> Stage {
     let registry = match seen.digests.get(&(it.repository.clone(), it.tag.clone())).map(|it| known(it, "the registry")) {
         Some(Ok(Some(digest))) => digest,
-        Some(Ok(None)) => return Stage::UnderWay(format!("The build of {} succeeded; the registry does not show {}:{} yet.", it.component, it.repository, it.tag)),
+        Some(Ok(None)) => {
+            return Stage::UnderWay(format!(
+                "The build of {} succeeded; the registry does not show {}:{} yet.",
+                it.component, it.repository, it.tag
+            ));
+        }
         Some(Err(why)) => return Stage::UnderWay(why.to_string()),
         None => return Stage::UnderWay(format!("The registry was not asked for {}.", it.tag)),
     };

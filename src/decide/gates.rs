@@ -13,8 +13,10 @@ pub fn gates_of(environment: &Environment, seen: &Sighting) -> Result<GateWants>
     let mut images = Vec::new();
     for it in pins(environment, overlay)? {
         let tag = it.pin.tag.as_deref().unwrap_or_default();
-        let tag = Tag::parse(tag).map_err(|why| Error::config(format!("{}: the entry of {} has no usable tag: {why}", overlay.file, it.component)))?;
-        let digest = it.pin.digest.as_deref().map(Digest::parse).transpose().map_err(|why| Error::config(format!("{}: {why}", overlay.file)))?;
+        let tag = Tag::parse(tag)
+            .map_err(|why| Error::config(format!("{}: the entry of {} has no usable tag: {why}", overlay.file, it.component)))?;
+        let digest =
+            it.pin.digest.as_deref().map(Digest::parse).transpose().map_err(|why| Error::config(format!("{}: {why}", overlay.file)))?;
         let (component, repository) = (it.component.clone(), it.repository.clone());
         images.push(ImageMove { component, repository, from: it.pin, tag, digest, commit: None });
     }

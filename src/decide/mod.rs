@@ -5,8 +5,8 @@
 //! Start reading at `next.rs`. Used by `drive.rs` and by the commands that work on files alone.
 
 pub mod ancestry;
-pub mod bump;
 mod builds;
+pub mod bump;
 pub mod candidate;
 pub mod equivalence;
 mod gates;
@@ -17,6 +17,7 @@ mod pins;
 mod plan_bump;
 mod plan_promotion;
 mod settle;
+pub mod survey;
 mod wants;
 
 pub use gates::gates_of;

@@ -4,7 +4,8 @@ use super::settle::{known, settle};
 use super::{Decision, GateWants, Goal, Wants, builds, plan_bump, plan_promotion};
 use crate::error::{Error, Result};
 use crate::model::{
-    CommitId, Environment, ImageMove, OpenRun, Outcome, OverlayWrite, PageWrite, Pipeline, Proved, ProvedImage, Sighting, Step, StepKey, TagCut,
+    CommitId, Environment, ImageMove, OpenRun, Outcome, OverlayWrite, PageWrite, Pipeline, Proved, ProvedImage, Sighting, Step, StepKey,
+    TagCut,
 };
 
 /// Decides what to do next. An error ends the command and leaves an open run open.
@@ -12,7 +13,8 @@ pub fn next(pipeline: &Pipeline, goal: &Goal, seen: &Sighting) -> Result<Decisio
     let name = goal.environment();
     let Some(environment) = pipeline.environment(name) else {
         let known: Vec<_> = pipeline.environments.iter().map(|it| it.name.as_str()).collect();
-        return Err(Error::usage(format!("The pipeline {} has no environment “{name}”.", pipeline.name)).hint(format!("It has: {}.", known.join(", "))));
+        return Err(Error::usage(format!("The pipeline {} has no environment “{name}”.", pipeline.name))
+            .hint(format!("It has: {}.", known.join(", "))));
     };
     match seen.state.open.get(name) {
         Some(run) => carry_on(pipeline, environment, run, seen),
@@ -112,7 +114,9 @@ fn moved(run: &OpenRun) -> Vec<ImageMove> {
         Step::WriteOverlay(write) => Some(&write.moves),
         _ => None,
     });
-    let digest = |it: &ImageMove| written.and_then(|moves| moves.iter().find(|that| that.component == it.component)).and_then(|that| that.digest.clone());
+    let digest = |it: &ImageMove| {
+        written.and_then(|moves| moves.iter().find(|that| that.component == it.component)).and_then(|that| that.digest.clone())
+    };
     run.plan.moves.iter().map(|it| ImageMove { digest: digest(it).or_else(|| it.digest.clone()), ..it.clone() }).collect()
 }
 
@@ -126,7 +130,9 @@ fn page(pipeline: &Pipeline, run: &OpenRun) -> Option<Step> {
 fn proved(run: &OpenRun, commit: CommitId, at: jiff::Timestamp) -> Proved {
     let images = moved(run)
         .into_iter()
-        .filter_map(|it| Some(ProvedImage { component: it.component, repository: it.repository, tag: it.tag, digest: it.digest?, commit: it.commit }))
+        .filter_map(|it| {
+            Some(ProvedImage { component: it.component, repository: it.repository, tag: it.tag, digest: it.digest?, commit: it.commit })
+        })
         .collect();
     Proved { run: run.id.clone(), at, commit, version: run.plan.tag.as_ref().map(|it| it.version), images }
 }

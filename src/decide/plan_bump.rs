@@ -8,8 +8,8 @@ use super::settle::known;
 use super::{AppWants, Decision, Wants};
 use crate::error::{Error, Result};
 use crate::model::{
-    CommitId, Digest, Environment, Follow, HistoryCommit, ImageMove, Listing, Newest, OverlayWrite, Pin, Pipeline, Plan, PlannedTag, Proved,
-    RunId, RunKind, Sighting, Source, Step, Tag,
+    CommitId, Digest, Environment, Follow, HistoryCommit, ImageMove, Listing, Newest, OverlayWrite, Pin, Pipeline, Plan, PlannedTag,
+    Proved, RunId, RunKind, Sighting, Source, Step, Tag,
 };
 
 /// Decides whether and how an environment that follows tags is to move.
@@ -61,7 +61,8 @@ fn wants(environment: &Environment, follows: &[Follow]) -> Wants {
 }
 
 fn is_there(tag: &Tag, follows: &[Follow], pinned: &[Pinned<'_>], seen: &Sighting) -> bool {
-    let listed = |it: &Follow| seen.listings.get(&it.image).and_then(|it| it.known()).is_some_and(|it| it.tags.iter().any(|it| it.tag == *tag));
+    let listed =
+        |it: &Follow| seen.listings.get(&it.image).and_then(|it| it.known()).is_some_and(|it| it.tags.iter().any(|it| it.tag == *tag));
     follows.iter().any(listed) || pinned.iter().any(|it| it.pin.tag.as_deref() == Some(tag.as_str()))
 }
 
@@ -146,7 +147,10 @@ fn conclude(pipeline: &Pipeline, environment: &Environment, found: Vec<Found>, w
 pub(super) fn same(proved: &Proved, moves: &[ImageMove]) -> bool {
     proved.images.len() == moves.len()
         && moves.iter().all(|it| {
-            proved.images.iter().any(|that| that.component == it.component && that.tag == it.tag && Some(&that.digest) == it.digest.as_ref())
+            proved
+                .images
+                .iter()
+                .any(|that| that.component == it.component && that.tag == it.tag && Some(&that.digest) == it.digest.as_ref())
         })
 }
 

@@ -8,8 +8,8 @@ use super::settle::known;
 use super::{AppWants, Decision, Wants, next};
 use crate::error::{Error, Result};
 use crate::model::{
-    AppSeen, Brief, BriefCommit, CommitId, ComponentName, Environment, ImageMove, Pin, Pipeline, Plan, PlannedTag, Proved, ProvedImage, ReleaseFrom, RunKind,
-    Sighting, Source, Tag,
+    AppSeen, Brief, BriefCommit, CommitId, ComponentName, Environment, ImageMove, Pin, Pipeline, Plan, PlannedTag, Proved, ProvedImage,
+    ReleaseFrom, RunKind, Sighting, Source, Tag,
 };
 
 /// Decides whether and how an environment that is released to is to move.
@@ -22,10 +22,13 @@ pub(super) fn plan(pipeline: &Pipeline, environment: &Environment, seen: &Sighti
     let proved = proved(release, seen)?;
     let overlays = vec![(environment.name.clone(), None), (release.from.clone(), None)];
     let wants = Wants { overlays, app: Some(AppWants { history: true, sources: Vec::new() }), ..Wants::default() };
-    let (Some(overlay), Some(before), Some(app)) = (seen.overlays.get(&environment.name), seen.overlays.get(&release.from), &seen.app) else {
+    let (Some(overlay), Some(before), Some(app)) = (seen.overlays.get(&environment.name), seen.overlays.get(&release.from), &seen.app)
+    else {
         return Ok(Decision::Look(wants));
     };
-    let Some(from) = pipeline.environment(&release.from) else { return Err(Error::bug(format!("There is no environment {}.", release.from))) };
+    let Some(from) = pipeline.environment(&release.from) else {
+        return Err(Error::bug(format!("There is no environment {}.", release.from)));
+    };
     refuse_drift(from, proved, known(before, "the overlay")?)?;
     let app = known(app, "the app repository")?;
     let imaged = imaged(release, proved)?;
@@ -38,9 +41,13 @@ pub(super) fn plan(pipeline: &Pipeline, environment: &Environment, seen: &Sighti
     let (tag, warnings) = tag(pipeline, app, &commit)?;
     let name = Tag::parse(&tag.name).map_err(|why| Error::config(format!("The release tag cannot be an image tag: {why}")))?;
     let pinned = pins(environment, known(overlay, "the overlay")?)?;
-    let moves: Vec<_> = pinned.into_iter().map(|it| image_move(it.component, it.repository, it.pin, &name, proved, environment, seen)).collect();
+    let moves: Vec<_> =
+        pinned.into_iter().map(|it| image_move(it.component, it.repository, it.pin, &name, proved, environment, seen)).collect();
     if tag.exists && is_proved(environment, &tag, &moves, seen) {
-        return Ok(Decision::Nothing(format!("{} runs {} and has proved it; {} has proved nothing newer.", environment.name, tag.name, release.from)));
+        return Ok(Decision::Nothing(format!(
+            "{} runs {} and has proved it; {} has proved nothing newer.",
+            environment.name, tag.name, release.from
+        )));
     }
     Ok(open(pipeline, environment, moves, (tag, warnings), seen))
 }
@@ -100,7 +107,8 @@ fn tag(pipeline: &Pipeline, app: &AppSeen, commit: &CommitId) -> Result<(Planned
             (PlannedTag { name, version, previous: None, level: None, commit, exists: true, brief: Brief::default() }, warnings)
         }
         PlannedVersion::Cut { tag, next } => {
-            let commits = next.commits.into_iter().map(|it| BriefCommit { id: it.id, subject: it.subject, class: it.class.to_string() }).collect();
+            let commits =
+                next.commits.into_iter().map(|it| BriefCommit { id: it.id, subject: it.subject, class: it.class.to_string() }).collect();
             let (commit, brief) = (commit.clone(), Brief { commits, cut: None });
             let (version, previous, level) = (next.next, next.previous, next.level);
             (PlannedTag { name: tag, version, previous, level, commit, exists: false, brief }, next.warnings)
@@ -119,8 +127,16 @@ fn image_move(
 ) -> ImageMove {
     let commit = proved.images.iter().find(|it| it.component == *component).and_then(|it| it.commit.clone());
     // The digest of a version that this environment proved before is known; any other is the builder's to tell.
-    let before = seen.state.proved.get(&environment.name).and_then(|it| it.images.iter().find(|it| it.component == *component && it.tag == *tag));
-    ImageMove { component: component.clone(), repository: repository.clone(), from, tag: tag.clone(), digest: before.map(|it| it.digest.clone()), commit }
+    let before =
+        seen.state.proved.get(&environment.name).and_then(|it| it.images.iter().find(|it| it.component == *component && it.tag == *tag));
+    ImageMove {
+        component: component.clone(),
+        repository: repository.clone(),
+        from,
+        tag: tag.clone(),
+        digest: before.map(|it| it.digest.clone()),
+        commit,
+    }
 }
 
 fn is_proved(environment: &Environment, tag: &PlannedTag, moves: &[ImageMove], seen: &Sighting) -> bool {
@@ -128,10 +144,15 @@ fn is_proved(environment: &Environment, tag: &PlannedTag, moves: &[ImageMove], s
     version == Some(tag.version) && !moves.iter().any(ImageMove::changes)
 }
 
-fn open(pipeline: &Pipeline, environment: &Environment, moves: Vec<ImageMove>, (tag, warnings): (PlannedTag, Vec<String>), seen: &Sighting) -> Decision {
+fn open(
+    pipeline: &Pipeline,
+    environment: &Environment,
+    moves: Vec<ImageMove>,
+    (tag, warnings): (PlannedTag, Vec<String>),
+    seen: &Sighting,
+) -> Decision {
     let gates = environment.gates.iter().map(crate::model::GateSpec::title).collect();
-    let plan =
-        Plan { kind: RunKind::Promotion, environment: environment.name.clone(), moves, tag: Some(tag.clone()), gates, warnings };
+    let plan = Plan { kind: RunKind::Promotion, environment: environment.name.clone(), moves, tag: Some(tag.clone()), gates, warnings };
     let run = run_id(pipeline, &plan, seen.seq);
     let first = (!tag.exists).then(|| next::first_cut(run.clone(), &tag, seen.at.as_second()));
     Decision::Open { run, plan, first }

@@ -46,7 +46,10 @@ fn settle_overlay(write: &OverlayWrite, seen: &OverlaySeen) -> Result<Decision> 
             return Ok(Decision::Adopt(match &seen.ours {
                 Some(ours) => landed(ours.object().clone(), file, true),
                 None => Outcome::Refused {
-                    why: format!("{file} says {there} for {}; {} was expected. Somebody else changed it since the plan was made.", it.component, it.from),
+                    why: format!(
+                        "{file} says {there} for {}; {} was expected. Somebody else changed it since the plan was made.",
+                        it.component, it.from
+                    ),
                 },
             }));
         }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use google_cloud_auth::credentials::{AccessTokenCredentials, Builder, CacheableResource, Credentials, CredentialsProvider, EntityTag, anonymous};
+use google_cloud_auth::credentials::{
+    AccessTokenCredentials, Builder, CacheableResource, Credentials, CredentialsProvider, EntityTag, anonymous,
+};
 use google_cloud_auth::errors::CredentialsError;
 use google_cloud_build_v1::client::CloudBuild;
 use google_cloud_gax::retry_policy::{Aip194Strict, RetryPolicyExt as _};

@@ -25,7 +25,9 @@ fn initiator() -> String {
 }
 
 fn executor() -> String {
-    if let (Some(server), Some(repo), Some(run)) = (environment("GITHUB_SERVER_URL"), environment("GITHUB_REPOSITORY"), environment("GITHUB_RUN_ID")) {
+    if let (Some(server), Some(repo), Some(run)) =
+        (environment("GITHUB_SERVER_URL"), environment("GITHUB_REPOSITORY"), environment("GITHUB_RUN_ID"))
+    {
         let attempt = environment("GITHUB_RUN_ATTEMPT").map_or(String::new(), |it| format!("/attempts/{it}"));
         return format!("{server}/{repo}/actions/runs/{run}{attempt}");
     }

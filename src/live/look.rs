@@ -151,9 +151,10 @@ async fn release_builds(live: &mut Live, wants: &BuildWants) -> Result<Vec<(Comp
     let Build::CloudBuild(settings) = &release.build;
     let since = since(live, wants).await;
     let client = live.clients.builder().await?;
-    let each = release.images.iter().map(|(component, _)| async move {
-        (component.clone(), builds::builds(client, settings, component, &wants.tag, since).await)
-    });
+    let each = release
+        .images
+        .iter()
+        .map(|(component, _)| async move { (component.clone(), builds::builds(client, settings, component, &wants.tag, since).await) });
     Ok(join_all(each).await)
 }
 
@@ -191,9 +192,11 @@ async fn look_at_gates(live: &mut Live, wants: &GateWants, seen: &mut Sighting) 
 
 async fn look_at_cluster(live: &mut Live, environment: &Environment, wants: &GateWants, seen: &mut Sighting) -> Result<()> {
     let pipeline = live.pipeline.clone();
-    let names: Vec<_> = wants.images.iter().filter_map(|it| pipeline.component(&it.component)).flat_map(|it| it.workloads.clone()).collect();
+    let names: Vec<_> =
+        wants.images.iter().filter_map(|it| pipeline.component(&it.component)).flat_map(|it| it.workloads.clone()).collect();
     let cluster = live.clients.cluster().await?;
-    let applications = environment.applications().map(|(name, namespace)| async move { (name.clone(), argo::fetch(cluster, namespace, name).await) });
+    let applications =
+        environment.applications().map(|(name, namespace)| async move { (name.clone(), argo::fetch(cluster, namespace, name).await) });
     let deployments = names.iter().map(|it| async move { (it.clone(), workloads::fetch(cluster, &environment.namespace, it).await) });
     let (applications, deployments) = tokio::join!(join_all(applications), join_all(deployments));
     seen.workloads.extend(deployments);

@@ -4,9 +4,9 @@ use super::{Live, blocking};
 use crate::act::{self, Provenance, page};
 use crate::error::{Error, Result};
 use crate::io::credentials;
+use crate::model::{Ask, Asked, GitHub, Performed, RunId, Work};
 use crate::observe::argo;
 use crate::record::hex;
-use crate::model::{Ask, Asked, GitHub, Performed, RunId, Work};
 
 /// Does one piece of work.
 pub(super) async fn perform(live: &mut Live, work: &Work) -> Result<Performed> {

@@ -41,8 +41,14 @@ pub fn read(store: &Store, commit: &CommitId, overlay: &RepoPath) -> Result<(Rep
     };
     let found: Vec<_> = NAMES.into_iter().filter(|name| names.iter().any(|it| it == name)).collect();
     let [name] = found[..] else {
-        let what = if found.is_empty() { "no kustomization file".to_owned() } else { format!("several kustomization files ({})", found.join(", ")) };
-        return Err(Error::config(format!("There is {what} in {place}.")).hint(format!("kustomize wants exactly one of {}.", NAMES.join(", "))));
+        let what = if found.is_empty() {
+            "no kustomization file".to_owned()
+        } else {
+            format!("several kustomization files ({})", found.join(", "))
+        };
+        return Err(
+            Error::config(format!("There is {what} in {place}.")).hint(format!("kustomize wants exactly one of {}.", NAMES.join(", ")))
+        );
     };
     let path = overlay.join(name);
     let file = store.read(commit, &path)?.ok_or_else(|| Error::bug(format!("{path} is listed and cannot be read.")))?;
@@ -58,7 +64,8 @@ pub fn read(store: &Store, commit: &CommitId, overlay: &RepoPath) -> Result<(Rep
 
 /// The newest commit that carries the run's id. The tip nearly always tells; only if it does not is the history fetched.
 fn ours(store: &Store, branch: &BranchName, tip: &CommitId, run: &RunId) -> Result<Option<CommitId>> {
-    let carries = |message: &str| message.lines().any(|it| it.strip_prefix(RUN_TRAILER).and_then(|it| it.strip_prefix(": ")) == Some(run.as_str()));
+    let carries =
+        |message: &str| message.lines().any(|it| it.strip_prefix(RUN_TRAILER).and_then(|it| it.strip_prefix(": ")) == Some(run.as_str()));
     if store.history(tip, &[], 1)?.first().is_some_and(|it| carries(&it.message)) {
         return Ok(Some(tip.clone()));
     }

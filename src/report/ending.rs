@@ -16,7 +16,8 @@ pub fn text(environment: &EnvName, ending: &Ending) -> String {
         Ending::Nothing(why) => format!("Nothing to do: {why}"),
         Ending::Superseded { run, by } => format!("{run} was superseded: {by}"),
         Ending::Planned(planned) => {
-            let open = planned.open.as_ref().map_or(String::new(), |it| format!("The run {it} is open; `promote` or `bump` goes on with it.\n"));
+            let open =
+                planned.open.as_ref().map_or(String::new(), |it| format!("The run {it} is open; `promote` or `bump` goes on with it.\n"));
             format!("{open}{}\nplan {}", plan::lines(&planned.plan).join("\n"), planned.hash)
         }
     }

@@ -8,6 +8,7 @@
 pub mod ending;
 pub mod plan;
 mod progress;
+pub mod status;
 
 pub use progress::Progress;
 
@@ -66,7 +67,9 @@ impl Out {
     /// Prints an error with its causes and what to do about it, to standard error.
     pub fn error(&self, error: &Error) {
         if self.json {
-            self.json(&serde_json::json!({ "error": { "message": error.chain(), "hint": error.hint_text(), "exitCode": error.exit_code() } }));
+            self.json(
+                &serde_json::json!({ "error": { "message": error.chain(), "hint": error.hint_text(), "exitCode": error.exit_code() } }),
+            );
         }
         eprintln!("error: {}", error.chain());
         if let Some(hint) = error.hint_text() {

@@ -25,7 +25,11 @@ pub fn lines(plan: &Plan) -> Vec<String> {
 
 fn image(it: &ImageMove) -> String {
     let digest = it.digest.as_ref().map_or_else(|| " (digest known after the build)".to_owned(), |it| format!("@{}", it.short()));
-    if it.changes() { format!("{}: {} -> {}{digest}", it.component, it.from, it.tag) } else { format!("{}: {}{digest} stays", it.component, it.tag) }
+    if it.changes() {
+        format!("{}: {} -> {}{digest}", it.component, it.from, it.tag)
+    } else {
+        format!("{}: {}{digest} stays", it.component, it.tag)
+    }
 }
 
 /// The plan for programs.

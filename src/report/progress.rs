@@ -19,7 +19,8 @@ impl Progress {
     /// A spinner on a terminal, plain lines elsewhere.
     pub fn new() -> Self {
         let terminal = std::io::stderr().is_terminal() && crate::io::credentials::environment("CI").is_none();
-        let spinner = ProgressBar::with_draw_target(None, if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        let spinner =
+            ProgressBar::with_draw_target(None, if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
         spinner.set_style(ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}").expect("the template is fixed"));
         if terminal {
             spinner.enable_steady_tick(Duration::from_millis(120));

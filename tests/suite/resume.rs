@@ -44,6 +44,7 @@ fn pipeline() -> Pipeline {
         min_age: Duration::ZERO,
         // The first tag of the overlay is a placeholder that no commit made.
         adopt: true,
+        allow_retag: false,
     };
     let follow = Follow { component: backend.clone(), image: Repository::parse(BACKEND_DEV).unwrap(), policy };
     let build = Build::CloudBuild(CloudBuild {

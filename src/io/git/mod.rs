@@ -8,6 +8,7 @@
 mod content;
 mod database;
 mod fetch;
+pub mod history;
 mod http_answer;
 mod network;
 pub mod objects;
@@ -15,7 +16,6 @@ mod push;
 mod refusal;
 mod remote;
 mod session;
-pub mod history;
 mod store;
 mod tags;
 mod transport;

@@ -30,7 +30,8 @@ impl Store {
             Ok(remote.list()?.iter().map(|it| (it.name().to_owned(), it.oid())).collect::<Vec<_>>())
         });
         let found = versions(&heads.map_err(failed)?, template);
-        let missing: Vec<_> = found.iter().filter(|it| !repository.odb().is_ok_and(|odb| odb.exists(it.1))).map(|it| it.0.clone()).collect();
+        let missing: Vec<_> =
+            found.iter().filter(|it| !repository.odb().is_ok_and(|odb| odb.exists(it.1))).map(|it| it.0.clone()).collect();
         if !missing.is_empty() {
             let _lock = self.database().lock(self.network().limits.total)?;
             let specs: Vec<_> = missing.iter().map(|it| format!("+{it}:{}", seen(it))).collect();

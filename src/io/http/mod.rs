@@ -77,7 +77,8 @@ impl Login {
                 format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{name}:{}", password.expose())))
             }
         };
-        let mut value = HeaderValue::from_str(&text).map_err(|_| Error::config("A token or password holds characters that HTTP cannot carry."))?;
+        let mut value =
+            HeaderValue::from_str(&text).map_err(|_| Error::config("A token or password holds characters that HTTP cannot carry."))?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -203,7 +204,8 @@ impl Client {
         for _ in 0..=REDIRECTS {
             let answer = self.exchange(request, url.clone()).await?;
             let read = matches!(request.method, Method::GET | Method::HEAD);
-            let target = Some(answer.status()).filter(|it| read && matches!(it, 301 | 302 | 303 | 307 | 308)).and(answer.header(LOCATION.as_str()));
+            let target =
+                Some(answer.status()).filter(|it| read && matches!(it, 301 | 302 | 303 | 307 | 308)).and(answer.header(LOCATION.as_str()));
             let Some(target) = target else { return Ok(answer) };
             let next = url.join(target).map_err(|_| Trouble::Redirected("an address that cannot be read".to_owned()))?;
             let elsewhere = next.origin() != request.url.origin() && request.login.is_some();

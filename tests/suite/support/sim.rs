@@ -14,23 +14,23 @@ use tomoda_release::error::{Error, Result};
 use tomoda_release::model::*;
 use tomoda_release::world::{Appended, World};
 
-pub const BACKEND_DEV: &str = "registry.example/dev/backend";
-pub const BACKEND_PROD: &str = "registry.example/prod/backend";
+pub(crate) const BACKEND_DEV: &str = "registry.example/dev/backend";
+pub(crate) const BACKEND_PROD: &str = "registry.example/prod/backend";
 
 /// A process died here.
-pub const CRASH: &str = "crash";
+pub(crate) const CRASH: &str = "crash";
 
 /// What really happened. No process can make it unhappen.
 #[derive(Clone, Debug)]
-pub struct Outside {
-    pub records: Vec<Vec<Event>>,
-    pub state: State,
+pub(crate) struct Outside {
+    pub(crate) records: Vec<Vec<Event>>,
+    pub(crate) state: State,
     /// The config branch, oldest first: id, overlay texts by environment, the run that made it.
-    pub commits: Vec<(CommitId, BTreeMap<EnvName, String>, Option<RunId>)>,
-    pub tags: Vec<TagSeen>,
-    pub pages: Vec<String>,
+    pub(crate) commits: Vec<(CommitId, BTreeMap<EnvName, String>, Option<RunId>)>,
+    pub(crate) tags: Vec<TagSeen>,
+    pub(crate) pages: Vec<String>,
     /// Builds that a tag push triggered.
-    pub builds: usize,
+    pub(crate) builds: usize,
     /// What Argo CD compared last, by Application: an index into `commits`.
     compared: BTreeMap<ApplicationName, usize>,
     resource_version: u64,
@@ -40,21 +40,21 @@ pub struct Outside {
 
 /// Which protections the program is given.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// Writes refuse to replace what they were not made for (a lease, a "must not exist").
-    pub guarded: bool,
+    pub(crate) guarded: bool,
     /// The first look after a start misses the newest write, as a lagging replica would.
-    pub stale: bool,
+    pub(crate) stale: bool,
     /// Writes whose answer gets lost without a crash.
-    pub lost_answers: bool,
+    pub(crate) lost_answers: bool,
 }
 
 /// One process's view.
-pub struct Sim {
-    pub outside: Rc<RefCell<Outside>>,
-    pub rules: Rules,
+pub(crate) struct Sim {
+    pub(crate) outside: Rc<RefCell<Outside>>,
+    pub(crate) rules: Rules,
     /// How many more things may happen before the process dies.
-    pub fuse: usize,
+    pub(crate) fuse: usize,
     looks: usize,
     /// The ledger's tip this process saw last: how many records.
     tip: usize,
@@ -62,15 +62,15 @@ pub struct Sim {
     waits: usize,
 }
 
-pub fn commit(n: usize) -> CommitId {
+pub(crate) fn commit(n: usize) -> CommitId {
     CommitId::parse(&format!("{n:040x}")).unwrap()
 }
 
-pub fn digest(n: usize) -> Digest {
+pub(crate) fn digest(n: usize) -> Digest {
     Digest::parse(&format!("sha256:{n:064x}")).unwrap()
 }
 
-pub fn env(name: &str) -> EnvName {
+pub(crate) fn env(name: &str) -> EnvName {
     EnvName::parse(name).unwrap()
 }
 
@@ -79,7 +79,7 @@ fn overlay(image: &str, tag: &str) -> String {
 }
 
 impl Outside {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let texts = BTreeMap::from([(env("dev"), overlay(BACKEND_DEV, "dev-0000000")), (env("prod"), overlay(BACKEND_PROD, "v0.4.2"))]);
         Self {
             records: Vec::new(),
@@ -102,7 +102,7 @@ impl Outside {
     }
 
     /// What a calm run and a crashed one must agree on.
-    pub fn end(&self) -> impl PartialEq + std::fmt::Debug + use<> {
+    pub(crate) fn end(&self) -> impl PartialEq + std::fmt::Debug + use<> {
         let texts: Vec<_> = self.commits.iter().map(|it| it.1.clone()).collect();
         let tags: Vec<_> = self.tags.iter().map(|it| (it.name.clone(), it.commit.clone())).collect();
         let proved: Vec<_> = self.state.proved.iter().map(|(env, it)| (env.clone(), it.images.clone(), it.version)).collect();
@@ -112,7 +112,7 @@ impl Outside {
 }
 
 impl Sim {
-    pub fn new(outside: Rc<RefCell<Outside>>, rules: Rules, fuse: usize) -> Self {
+    pub(crate) fn new(outside: Rc<RefCell<Outside>>, rules: Rules, fuse: usize) -> Self {
         Self { outside, rules, fuse, looks: 0, tip: 0, lost: 0, waits: 0 }
     }
 
@@ -135,7 +135,7 @@ impl Sim {
     }
 
     fn is_stale(&self) -> bool {
-        self.rules.stale && self.looks <= 2
+        self.rules.stale && self.looks <= 3
     }
 }
 

@@ -1,13 +1,13 @@
 //! What `bump`, `promote`, `plan`, `status` and `verify` share: the pipeline, the world, the runtime, the ending.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Global;
-use crate::drive::{self, Consent};
 use crate::decide::Goal;
+use crate::drive::{self, Consent};
 use crate::error::{Error, Result};
-use crate::io::files;
+use crate::io::{cache, signals};
 use crate::live::Live;
 use crate::model::{Ending, EnvName, Environment, Pipeline, Source};
 use crate::report::{Out, Progress, ending};
@@ -22,7 +22,7 @@ pub(super) struct Reach {
 
 /// Loads the pipeline that the command line names.
 pub(super) fn pipeline(global: &Global) -> Result<Arc<Pipeline>> {
-    let file = crate::config::find(global.pipeline.as_deref())?;
+    let file = crate::config::find(global.pipeline.as_deref(), Path::new("."))?;
     crate::config::load(&file).map(Arc::new)
 }
 
@@ -54,7 +54,7 @@ pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 /// Opens the world of a pipeline.
 pub(super) fn live(pipeline: &Arc<Pipeline>, reach: &Reach, signing: bool, progress: Arc<Progress>) -> Result<Live> {
-    let cache = reach.cache_dir.clone().map_or_else(files::cache_dir, Ok)?;
+    let cache = reach.cache_dir.clone().map_or_else(cache::dir, Ok)?;
     Live::open(pipeline.clone(), &cache, signing, Box::new(move |news| progress.tell(&news)))
 }
 
@@ -71,7 +71,7 @@ pub(super) fn drive(pipeline: &Arc<Pipeline>, reach: &Reach, goal: &Goal, consen
     let (ended, ledger) = block_on(async {
         let stopper = live.stopper();
         let signals = tokio::spawn(async move {
-            crate::io::process::asked_to_stop().await;
+            signals::asked_to_stop().await;
             stopper.notify_one();
         });
         let ended = drive::drive(&mut live, pipeline, goal, consent).await;
