@@ -4,13 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tomoda_release::decide::candidate::{Choice, Facts, Selection, choose};
 use tomoda_release::model::{
-    CommitId, Form, HistoryCommit, Listing, Newest, ParsedVersion, Pin, Policy, Range, Tag, TagPattern, TaggedImage, Version,
+    CommitId, HistoryCommit, Listing, Newest, ParsedVersion, Pin, Policy, Range, Tag, TagPattern, TaggedImage, Version, VersionForm,
 };
 
 use super::version::{Repo, cases, stdout_json, tool};
 
 fn lenient(text: &str) -> ParsedVersion {
-    ParsedVersion::parse(text, Form::Lenient).unwrap_or_else(|why| panic!("{why}"))
+    ParsedVersion::parse(text, VersionForm::Lenient).unwrap_or_else(|why| panic!("{why}"))
 }
 
 fn strings(list: &Value) -> Vec<&str> {
@@ -40,9 +40,9 @@ fn versions_and_ranges_are_read_or_refused_as_the_rows_say() {
     let mut check = |row: &str, wanted: bool, accepts: &dyn Fn(&str) -> bool| {
         problems.extend(strings(&rows[row]).into_iter().filter(|it| accepts(it) != wanted).map(|it| format!("{row}: {it:?}")));
     };
-    check("lenient_accepts", true, &|it| ParsedVersion::parse(it, Form::Lenient).is_ok());
-    check("rejects", false, &|it| ParsedVersion::parse(it, Form::Lenient).is_ok());
-    check("three_parts_rejects", false, &|it| ParsedVersion::parse(it, Form::ThreeParts).is_ok());
+    check("lenient_accepts", true, &|it| ParsedVersion::parse(it, VersionForm::Lenient).is_ok());
+    check("rejects", false, &|it| ParsedVersion::parse(it, VersionForm::Lenient).is_ok());
+    check("three_parts_rejects", false, &|it| ParsedVersion::parse(it, VersionForm::ThreeParts).is_ok());
     check("strict_rejects", false, &|it| Version::parse(it).is_ok());
     check("ranges_valid", true, &|it| Range::parse(it).is_ok());
     check("ranges_invalid", false, &|it| Range::parse(it).is_ok());
@@ -96,11 +96,16 @@ fn a_list_is_read_in_every_form_and_its_mistakes_come_together() {
     for list in [
         format!("# comment\r\n1.0.0 2025-01-01T00:00:00Z\r\n\r\n1.1.0 2025-01-02T00:00:00+02:00 {digest}\r\n.bad\r\n"),
         format!("\u{feff}1.0.0\n1.1.0 {digest}\n.bad"),
+        json!({ "name": "app", "tags": ["1.0.0", { "tag": "1.1.0", "digest": digest }, ".bad"] }).to_string(),
         json!(["1.0.0", { "tag": "1.1.0", "digest": digest }, ".bad"]).to_string(),
     ] {
         let result = stdout_json(&explain(&["--newest", "semver"], &list));
         assert_eq!((&result["tag"], &result["digest"]), (&json!("1.1.0"), &json!(digest)), "{list}");
         assert!(result["others"].to_string().contains("No registry can hold this"), "{result}");
+    }
+    assert_eq!(stdout_json(&explain(&["--newest", "semver"], r#"{"name":"app","tags":null}"#))["outcome"], "none");
+    for broken in [r#"{"name":"app"}"#, "[\"a\"", r#"[{"tga":"a"}]"#, "[1]"] {
+        assert_eq!(explain(&["--newest", "semver"], broken).status.code(), Some(2), "{broken}");
     }
     let output = explain(&["--newest", "semvar"], "a yesterday\nb 2025-01-01T00:00:00Z sha256:1\nc 2025-01-01T00:00:00Z x y\n");
     let said = String::from_utf8_lossy(&output.stderr);

@@ -7,7 +7,9 @@ use std::process::{Command, Output, Stdio};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tomoda_release::decide::bump::{Class, Commit, next_version};
-use tomoda_release::model::{CommitId, Version};
+use tomoda_release::decide::equivalence;
+use tomoda_release::io::git::history;
+use tomoda_release::model::{AppSeen, BranchName, CommitId, ComponentName, ObjectId, TagTemplate, Version};
 
 /// A repository made by the `git` program, in a world of its own.
 pub(super) struct Repo {
@@ -46,18 +48,22 @@ impl Repo {
     }
 
     pub(super) fn commit(&self, message: &str) -> String {
+        self.add_commit(message);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn add_commit(&self, message: &str) {
         let name = format!("file-{}", self.clock.get());
         std::fs::write(self.path().join(&name), message).unwrap();
         self.git(&["add", &name]);
         self.git(&["commit", "--quiet", "--cleanup=verbatim", "-m", message]);
-        self.git(&["rev-parse", "HEAD"])
     }
 
     /// One step of `histories.json`.
     fn step(&self, step: &str) {
         let (verb, rest) = step.split_once(' ').unwrap_or((step, ""));
         match verb {
-            "commit" => drop(self.commit(rest)),
+            "commit" => self.add_commit(rest),
             "tag" => drop(self.git(&["tag", "-a", "-m", rest, rest])),
             "light" => drop(self.git(&["tag", rest])),
             "tree-tag" => drop(self.git(&["tag", rest, "HEAD^{tree}"])),
@@ -247,4 +253,129 @@ proptest! {
         let next = next_version(Some(before), None, &commits).unwrap();
         prop_assert!(next.next > before && next.commits.len() == messages.len());
     }
+}
+
+/// An app repository with two components, and what a look brings of it.
+struct AppRepo {
+    repo: Repo,
+}
+
+impl AppRepo {
+    fn new() -> Self {
+        let it = Self { repo: Repo::new() };
+        it.change("chore: begin", &["backend/main", "frontend/page", "docs/readme"]);
+        it
+    }
+
+    fn change(&self, message: &str, files: &[&str]) -> CommitId {
+        for file in files {
+            let path = self.repo.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, format!("{message} {}", self.repo.clock.get())).unwrap();
+            self.repo.git(&["add", file]);
+        }
+        self.repo.git(&["commit", "--quiet", "-m", message]);
+        CommitId::parse(&self.repo.git(&["rev-parse", "HEAD"])).unwrap()
+    }
+
+    /// The sources of each component at its image's commit and at the release commit, as git tells them.
+    fn look(&self, images: &[(ComponentName, CommitId)], release: &CommitId) -> AppSeen {
+        let repo = history::open(self.repo.path()).unwrap();
+        let main = BranchName::parse("main").unwrap();
+        let tip = history::branch_tip(&repo, &main).unwrap();
+        let mut app = history::app(&repo, Some(main), &tip, &TagTemplate::default()).unwrap();
+        for (component, built) in images {
+            for at in [built, release] {
+                let spec = format!("{at}:{component}");
+                let found = self.repo.git(&["rev-parse", "--revs-only", "--quiet", &spec]);
+                app.sources.insert((component.clone(), at.clone()), vec![ObjectId::parse(&found).ok()]);
+            }
+            let touching = self.repo.git(&["rev-list", &format!("{built}..{release}"), "--", component.as_str()]);
+            app.unproved.insert(component.clone(), touching.lines().map(|it| CommitId::parse(it).unwrap()).collect());
+        }
+        app
+    }
+}
+
+fn images(backend: &CommitId, frontend: &CommitId) -> Vec<(ComponentName, CommitId)> {
+    let name = |it| ComponentName::parse(it).unwrap();
+    vec![(name("backend"), backend.clone()), (name("frontend"), frontend.clone())]
+}
+
+#[test]
+fn components_built_from_different_commits_make_one_release() {
+    let app = AppRepo::new();
+    let backend = app.change("feat: api", &["backend/main"]);
+    let frontend = app.change("feat: page", &["frontend/page"]);
+    app.change("docs: later", &["docs/readme"]);
+    let images = images(&backend, &frontend);
+    let seen = app.look(&images, &frontend);
+    assert_eq!(equivalence::release_commit(&seen, &images).unwrap(), frontend);
+    equivalence::prove(&seen, &images, &frontend).unwrap();
+}
+
+#[test]
+fn a_change_that_dev_never_ran_is_named() {
+    let app = AppRepo::new();
+    let backend = app.change("feat: api", &["backend/main"]);
+    let unseen = app.change("fix: never in dev", &["backend/main"]);
+    let frontend = app.change("feat: page", &["frontend/page"]);
+    let images = images(&backend, &frontend);
+    let seen = app.look(&images, &frontend);
+    let error = equivalence::prove(&seen, &images, &frontend).unwrap_err().to_string();
+    assert!(error.contains("backend") && error.contains(&format!("{} fix: never in dev", unseen.short())), "{error}");
+    assert!(!error.contains("frontend at"), "{error}");
+}
+
+#[test]
+fn a_change_that_was_taken_back_is_no_difference() {
+    let app = AppRepo::new();
+    let backend = app.change("feat: api", &["backend/main"]);
+    app.change("fix: wrong", &["backend/main"]);
+    app.repo.git(&["revert", "--no-edit", "HEAD"]);
+    let frontend = app.change("feat: page", &["frontend/page"]);
+    let images = images(&backend, &frontend);
+    equivalence::prove(&app.look(&images, &frontend), &images, &frontend).unwrap();
+}
+
+#[test]
+fn what_is_not_on_the_branch_or_not_read_is_refused() {
+    let app = AppRepo::new();
+    let frontend = app.change("feat: page", &["frontend/page"]);
+    app.repo.git(&["checkout", "--quiet", "-b", "side"]);
+    let backend = app.change("feat: api", &["backend/main"]);
+    app.repo.git(&["checkout", "--quiet", "main"]);
+    let pair = images(&backend, &frontend);
+    let seen = app.look(&pair, &frontend);
+    let said = |error: tomoda_release::error::Error| error.to_string();
+    assert!(said(equivalence::release_commit(&seen, &pair).unwrap_err()).contains("Not on the branch main: backend was built from"));
+    let unread = AppSeen { sources: Default::default(), ..seen };
+    let pair = images(&unread.history[1].id.clone(), &frontend);
+    assert!(said(equivalence::prove(&unread, &pair, &frontend).unwrap_err()).contains("could not be read"));
+}
+
+#[test]
+fn lines_that_were_never_merged_into_an_image_are_not_comparable() {
+    let app = AppRepo::new();
+    app.repo.git(&["checkout", "--quiet", "-b", "side"]);
+    let backend = app.change("feat: api", &["backend/main"]);
+    app.repo.git(&["checkout", "--quiet", "main"]);
+    let frontend = app.change("feat: page", &["frontend/page"]);
+    app.repo.git(&["merge", "--quiet", "--no-ff", "-m", "Merge branch 'side'", "side"]);
+    let merge = CommitId::parse(&app.repo.git(&["rev-parse", "HEAD"])).unwrap();
+    let pair = images(&backend, &frontend);
+    let seen = app.look(&pair, &merge);
+    let error = equivalence::release_commit(&seen, &pair).unwrap_err().to_string();
+    assert!(error.contains("No image in dev was built from a commit that contains all others"), "{error}");
+    assert_eq!(equivalence::release_commit(&seen, &images(&merge, &frontend)).unwrap(), merge);
+}
+
+#[test]
+fn paths_that_exist_nowhere_prove_nothing() {
+    let app = AppRepo::new();
+    let old = app.change("feat: page", &["frontend/page"]);
+    let new = app.change("feat: page again", &["frontend/page"]);
+    let image = vec![(ComponentName::parse("backned").unwrap(), old)];
+    let error = equivalence::prove(&app.look(&image, &new), &image, &new).unwrap_err().to_string();
+    assert!(error.contains("None of the paths of backned exists"), "{error}");
 }

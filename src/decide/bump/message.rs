@@ -23,7 +23,7 @@ static TITLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?<type>[A-Za-z][\w-
 static STRAY_BANG: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*[A-Za-z][\w-]*\s*(?:\([^()]*\)\s*)*!+\s*(?:\([^()]*\)\s*)*!*\s*:"));
 /// A title that begins as a known type does.
 static NEARLY_TITLE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)^\s*(?:feat|feature|fix|perf|revert|build|chore|ci|docs|refactor|style|test)\s*(?:\([^)]*\)?\s*)?:"));
+    LazyLock::new(|| pattern(r"(?i)^\W*(?:feat|feature|fix|perf|revert|build|chore|ci|docs|refactor|style|test)\s*(?:\([^)]*\)?\s*)?:"));
 /// `BREAKING CHANGE: text` or `BREAKING-CHANGE #text` at the start of a line.
 static BREAKING: LazyLock<Regex> = LazyLock::new(|| pattern(r"^BREAKING[ -]CHANGE(?:: +| #)\S"));
 /// The marker in capitals at the start of a line, decorated or without its colon.
