@@ -14,9 +14,9 @@ use crate::io::{clock, input};
 use crate::model::{BranchName, Digest, HistoryCommit, Listing, Newest, Pin, Policy, Range, TagPattern};
 use crate::report::Out;
 
-use tag_list::TagList;
-
 mod tag_list;
+
+use tag_list::TagList;
 
 /// The largest list of tags.
 const LARGEST: u64 = 64 << 20;

@@ -57,7 +57,6 @@ struct Wire {
 impl TagList {
     /// Reads `TAG [RFC3339-TIME] [DIGEST]` a line, or a JSON list of texts and of `{tag, uploaded, digest}`.
     pub(super) fn parse(text: &str, name: &str, problems: &mut Vec<String>) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut list = Self::default();
         if text.trim_start().starts_with(['[', '{']) {
             match serde_json::from_str::<Json>(text).map(Json::items) {
