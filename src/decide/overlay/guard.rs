@@ -1,4 +1,5 @@
-//! The last word: the edited text, read strictly, has to be the old one with the planned fields changed and no other.
+//! The last word: the edited text, read strictly, has to be the old one with the planned fields changed and no other,
+//! and to have the same comments.
 
 use serde_yaml::{Mapping, Value};
 
@@ -8,7 +9,7 @@ use super::strict;
 use crate::error::{Error, Result};
 
 /// Reads the edited text again and compares. What comes back is where everything stands in it.
-pub(super) fn check(file: &str, before: &Value, plan: &[Planned], edited: &str) -> Result<Layout> {
+pub(super) fn check(file: &str, (before, layout): (&Value, &Layout), plan: &[Planned], edited: &str) -> Result<Layout> {
     let refused = |why: String| {
         Error::refused(format!("{file} is left as it is: an edit would have changed more than was asked for ({why})."))
             .hint("this layout is unusual: edit the entry by hand, or write it more plainly")
@@ -18,7 +19,11 @@ pub(super) fn check(file: &str, before: &Value, plan: &[Planned], edited: &str) 
     if after != expected {
         return Err(refused("the two readings differ".to_owned()));
     }
-    Layout::read(file, edited, &after).map_err(|error| refused(error.chain()))
+    let after = Layout::read(file, edited, &after).map_err(|error| refused(error.chain()))?;
+    if after.comments != layout.comments {
+        return Err(refused("a comment would be lost".to_owned()));
+    }
+    Ok(after)
 }
 
 /// What the strict reader has to see afterwards.
@@ -53,12 +58,14 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    const BEFORE: &str = "namespace: a\nimages:\n- name: app\n  newTag: v1\n- name: b\n  newTag: v1\n";
+    const BEFORE: &str = "namespace: a\nimages:\n- name: app\n  newTag: v1 # c\n- name: b\n  newTag: v1\n";
 
     fn verdict(edited: &str) -> Result<Layout> {
         let fields = vec![Wanted { field: "newTag", old: Some("v1".to_owned()), new: Some("v2".to_owned()) }];
         let plan = [Planned { target: Target::Entry(0), name: "app".to_owned(), fields }];
-        check("k", &strict::read("k", BEFORE).unwrap(), &plan, edited)
+        let before = strict::read("k", BEFORE).unwrap();
+        let layout = Layout::read("k", BEFORE, &before).unwrap();
+        check("k", (&before, &layout), &plan, edited)
     }
 
     #[test]
@@ -76,6 +83,7 @@ mod tests {
             planned.replace("newTag: v2", "newTag: 2"),
             planned.replace("newTag: v2", "newTag: v2\n  newTag: v2"),
             planned.replace("namespace: a\n", ""),
+            planned.replace(" # c", ""),
             format!("{planned}extra: 1\n"),
             format!("{planned}---\na: b\n"),
             format!("{planned}  - broken\n"),

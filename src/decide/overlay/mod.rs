@@ -99,7 +99,7 @@ pub fn edit(file: &str, text: &str, edits: &[Edit]) -> Result<Edited> {
         return Ok(Edited { text: text.to_owned(), changes: Vec::new() });
     }
     let edited = splice::apply(text, &layout, &plan);
-    let after = guard::check(file, &before, &plan, &edited)?;
+    let after = guard::check(file, (&before, &layout), &plan, &edited)?;
     Ok(Edited { changes: plan::changes(&plan, (text, &layout), (&edited, &after)), text: edited })
 }
 

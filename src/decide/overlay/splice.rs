@@ -48,6 +48,10 @@ fn field(text: &str, item: &Item, planned: &Planned, wanted: &Wanted) -> Splice 
         (Some(pair), Some(new)) if pair.form == Form::Empty => {
             Splice { at: pair.colon..pair.colon, text: format!(" {}", render(new, sibling_form(item))) }
         }
+        (Some(pair), Some(new)) if pair.form == Form::Block => {
+            let comments: String = inner_comments(text, pair).iter().map(|it| format!(" {it}")).collect();
+            Splice { at: pair.value.clone(), text: format!("{}{comments}", render(new, pair.form)) }
+        }
         (Some(pair), Some(new)) => Splice { at: pair.value.clone(), text: render(new, pair.form) },
         (Some(pair), None) => remove(text, item, pair),
         (None, new) => add(text, item, planned, wanted.field, new.as_deref().unwrap_or_default()),
@@ -94,18 +98,27 @@ fn remove(text: &str, item: &Item, pair: &Pair) -> Splice {
     if item.flow {
         return gone(flow_removal(text, item, pair, index, next));
     }
-    let start = line_start(text, pair.key_span.start);
-    let own_line = own_indent(text, pair.key_span.start).is_some();
     let end = line_end(text, pair.end());
-    let comment = text[pair.end()..end].find('#').map(|it| pair.end() + it);
-    match (own_line, comment, next) {
+    let mut comments = inner_comments(text, pair);
+    comments.extend(text[pair.end()..end].find('#').map(|it| &text[pair.end() + it..end]));
+    if !comments.is_empty() {
         // A comment is somebody's words: it stays, on the line that was the field's.
-        (_, Some(comment), _) => gone(pair.key_span.start..comment),
-        (true, None, _) => gone(whole_lines(text, start, end)),
-        // The first field stands behind the dash: the next one moves up, unless a comment stands between them.
-        (false, None, Some(next)) if !text[pair.end()..next.key_span.start].contains('#') => gone(pair.key_span.start..next.key_span.start),
-        (false, None, _) => gone(pair.key_span.start..pair.end()),
+        let kept = comments.join(&format!("{}{}", line_break(text, end), indent(text, item)));
+        return Splice { at: pair.key_span.start..end, text: kept };
     }
+    match (own_indent(text, pair.key_span.start), next) {
+        (Some(_), _) => gone(whole_lines(text, line_start(text, pair.key_span.start), end)),
+        // The first field stands behind the dash: the next one moves up, unless a comment stands between them.
+        (None, Some(next)) if !text[pair.end()..next.key_span.start].contains('#') => gone(pair.key_span.start..next.key_span.start),
+        (None, _) => gone(pair.key_span.start..pair.end()),
+    }
+}
+
+/// Comments between a key and the end of its value: behind the colon, or behind the `|` of a block.
+fn inner_comments<'a>(text: &'a str, pair: &Pair) -> Vec<&'a str> {
+    let gap = if pair.form == Form::Block { pair.value.start..line_end(text, pair.value.start) } else { pair.colon..pair.value.start };
+    let lines = text.get(gap).unwrap_or_default().lines();
+    lines.filter_map(|line| line.find('#').map(|it| line[it..].trim_end())).collect()
 }
 
 /// From the start of the first line to the break behind the last; in a file without a final break, the one before.
