@@ -9,15 +9,15 @@ use crate::error::Result;
 use crate::io::files;
 use crate::report::Out;
 
-/// Edit image pins of a kustomization, keeping every other byte.
-///
-/// Takes images as `kustomize edit set image` does. Fields that are not mentioned are kept, with one exception: a tag
-/// alone takes a digest away, because the digest would go on deciding what runs.
+/// Arguments of `set-image`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// A kustomization, or a folder with one.
     path: PathBuf,
     /// What to set: NAME[=NEWNAME][:TAG][@DIGEST]; “*” keeps a part.
+    ///
+    /// As in `kustomize edit set image`, but parts that are not mentioned are kept, and NAME may also be the entry's
+    /// newName. A tag alone takes a digest away: it would go on deciding what runs.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
     /// Add an entry for an image that has none.
