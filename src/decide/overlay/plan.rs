@@ -5,7 +5,7 @@ use serde_yaml::Value;
 use super::entries::{find, same_image, without_version};
 use super::layout::{Form, Item, Layout};
 use super::quote::reads_as_text;
-use super::{Change, Edit, Entry, FIELDS, Field, field, line_at, together};
+use super::{Change, Edit, Entry, FIELDS, Field, field, line_at};
 use crate::error::{Error, Result};
 
 /// One entry that changes.
@@ -45,7 +45,14 @@ struct Sight<'a> {
 }
 
 /// Matches the edits to entries. In the order of the entries, new ones last.
-pub(super) fn plan(file: &str, text: &str, layout: &Layout, present: &[Entry], strict: &Value, edits: &[Edit]) -> Result<Vec<Planned>> {
+pub(super) fn plan(
+    file: &str,
+    text: &str,
+    layout: &Layout,
+    present: &[Entry],
+    strict: &Value,
+    edits: &[Edit],
+) -> Result<Vec<Planned>, Vec<Error>> {
     let sight = Sight { file, text, layout, present, strict };
     let (merged, mut problems) = merge(edits);
     let mut planned: Vec<Planned> = Vec::new();
@@ -59,7 +66,7 @@ pub(super) fn plan(file: &str, text: &str, layout: &Layout, present: &[Entry], s
         }
     }
     if !problems.is_empty() {
-        return Err(together(problems));
+        return Err(problems);
     }
     planned.retain(|it| it.target == Target::New || !it.fields.is_empty());
     planned.sort_by_key(|it| match it.target {
