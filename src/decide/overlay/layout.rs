@@ -17,8 +17,8 @@ pub(super) struct Layout {
     pub root: Root,
     pub images: Images,
     pub items: Vec<Item>,
-    /// The text of every comment, sorted.
-    pub comments: Vec<String>,
+    /// Where the comments stand.
+    pub comments: Vec<Range<usize>>,
 }
 
 /// The top level of the file.
@@ -98,8 +98,8 @@ impl Layout {
 
     fn locate(text: &str) -> Self {
         let parsed = YamlFile::parse(text).tree();
-        let mut comments: Vec<String> = parsed.comments().map(|it| it.to_string()).collect();
-        comments.sort();
+        let span = |it: yaml_edit::TextPosition| it.start as usize..it.end as usize;
+        let comments = parsed.comments().map(|it| span(it.byte_range())).collect();
         let Some(root) = parsed.document().and_then(|it| it.as_mapping()) else {
             return Self { root: Root::Empty, images: Images::Absent, items: Vec::new(), comments };
         };

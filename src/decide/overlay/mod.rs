@@ -104,9 +104,11 @@ pub fn edit_or_problems(file: &str, text: &str, edits: &[Edit]) -> Result<Edited
     if plan.is_empty() {
         return Ok(Edited { text: text.to_owned(), changes: Vec::new() });
     }
-    let edited = splice::apply(text, &layout, &plan);
-    let after = guard::check(file, (&before, &layout), &plan, &edited).map_err(one)?;
-    Ok(Edited { changes: plan::changes(&plan, (text, &layout), (&edited, &after)), text: edited })
+    let splices = splice::splices(text, &layout, &plan);
+    guard::comments_stay(file, text, &layout, &splices).map_err(one)?;
+    let edited = splice::patch(text, splices);
+    guard::check(file, &before, &plan, &edited.text).map_err(one)?;
+    Ok(edited)
 }
 
 /// The names of an entry's fields, in the order in which they are written.

@@ -5,21 +5,29 @@ use std::ops::Range;
 use super::layout::{Form, Item, Layout, Pair, column, line_break, line_end, line_start, own_indent};
 use super::plan::{Planned, Target, Wanted};
 use super::quote::render;
-use super::{FIELDS, create};
+use super::{Change, Edited, FIELDS, create, line_at};
 
-/// One replacement of bytes. An empty range inserts.
+/// One replacement of bytes, and the changes it makes. An empty range inserts.
 #[derive(Debug)]
 pub(super) struct Splice {
     pub at: Range<usize>,
     pub text: String,
+    pub changes: Vec<Change>,
 }
 
-/// The edited text.
-pub(super) fn apply(text: &str, layout: &Layout, plan: &[Planned]) -> String {
+/// The edits of the text, in its order. The lines of their changes are those of the text.
+pub(super) fn splices(text: &str, layout: &Layout, plan: &[Planned]) -> Vec<Splice> {
     let mut splices: Vec<Splice> = Vec::new();
     for planned in plan {
         let Target::Entry(index) = planned.target else { continue };
-        splices.extend(planned.fields.iter().map(|it| field(text, &layout.items[index], planned, it)));
+        let item = &layout.items[index];
+        splices.extend(planned.fields.iter().map(|wanted| {
+            let (at, new) = field(text, item, planned, wanted);
+            let line = line_at(text, item.pair(wanted.field).map_or(at.start, |it| it.key_span.start));
+            let behind = if item.pair(wanted.field).is_some() { 0 } else { new.matches('\n').count() };
+            let (image, old, new_value) = (planned.name.clone(), wanted.old.clone(), wanted.new.clone());
+            Splice { at, text: new, changes: vec![Change { image, field: wanted.field, line: line + behind, old, new: new_value }] }
+        }));
     }
     let created: Vec<&Planned> = plan.iter().filter(|it| it.target == Target::New).collect();
     if !created.is_empty() {
@@ -27,32 +35,37 @@ pub(super) fn apply(text: &str, layout: &Layout, plan: &[Planned]) -> String {
     }
     // Insertions go before a removal that begins at the same byte; the sort keeps the order of insertions.
     splices.sort_by_key(|it| (it.at.start, it.at.end));
-    patch(text, &splices)
+    splices
 }
 
-fn patch(text: &str, splices: &[Splice]) -> String {
-    let mut edited = String::with_capacity(text.len() + 256);
-    let mut at = 0;
+/// The edited text. The lines of what is in it are counted again, in it; a removed field keeps its old line.
+pub(super) fn patch(text: &str, splices: Vec<Splice>) -> Edited {
+    let mut edited = Edited { text: String::with_capacity(text.len() + 256), changes: Vec::new() };
+    let (mut at, mut moved) = (0, 0_isize);
     for splice in splices {
         // Spans of different fields do not overlap; were they to, the guard would see what became of it.
-        edited.push_str(text.get(at..splice.at.start).unwrap_or_default());
-        edited.push_str(&splice.text);
+        edited.text.push_str(text.get(at..splice.at.start).unwrap_or_default());
+        edited.text.push_str(&splice.text);
+        edited.changes.extend(splice.changes.into_iter().map(|it| match it.new {
+            Some(_) => Change { line: it.line.saturating_add_signed(moved), ..it },
+            None => it,
+        }));
+        let breaks = |text: &str| text.matches('\n').count() as isize;
+        moved += breaks(&splice.text) - breaks(text.get(splice.at.clone()).unwrap_or_default());
         at = splice.at.end.max(at);
     }
-    edited.push_str(&text[at..]);
+    edited.text.push_str(&text[at..]);
     edited
 }
 
-fn field(text: &str, item: &Item, planned: &Planned, wanted: &Wanted) -> Splice {
+fn field(text: &str, item: &Item, planned: &Planned, wanted: &Wanted) -> (Range<usize>, String) {
     match (item.pair(wanted.field), &wanted.new) {
-        (Some(pair), Some(new)) if pair.form == Form::Empty => {
-            Splice { at: pair.colon..pair.colon, text: format!(" {}", render(new, sibling_form(item))) }
-        }
+        (Some(pair), Some(new)) if pair.form == Form::Empty => (pair.colon..pair.colon, format!(" {}", render(new, sibling_form(item)))),
         (Some(pair), Some(new)) if pair.form == Form::Block => {
             let comments: String = inner_comments(text, pair).iter().map(|it| format!(" {it}")).collect();
-            Splice { at: pair.value.clone(), text: format!("{}{comments}", render(new, pair.form)) }
+            (pair.value.clone(), format!("{}{comments}", render(new, pair.form)))
         }
-        (Some(pair), Some(new)) => Splice { at: pair.value.clone(), text: render(new, pair.form) },
+        (Some(pair), Some(new)) => (pair.value.clone(), render(new, pair.form)),
         (Some(pair), None) => remove(text, item, pair),
         (None, new) => add(text, item, planned, wanted.field, new.as_deref().unwrap_or_default()),
     }
@@ -65,19 +78,19 @@ pub(super) fn sibling_form(item: &Item) -> Form {
 }
 
 /// Adds a field behind the one that comes before it in the usual order, of those that stay.
-fn add(text: &str, item: &Item, planned: &Planned, field: &str, value: &str) -> Splice {
+fn add(text: &str, item: &Item, planned: &Planned, field: &str, value: &str) -> (Range<usize>, String) {
     let leaves = |key: &str| planned.fields.iter().any(|it| it.field == key && it.new.is_none());
     let usual = ["name"].into_iter().chain(FIELDS).take_while(|it| *it != field);
     let anchor = usual.filter(|it| !leaves(it)).filter_map(|it| item.pair(it)).last().or(item.pairs.last());
-    let Some(anchor) = anchor else { return Splice { at: item.span.end..item.span.end, text: String::new() } };
+    let Some(anchor) = anchor else { return (item.span.end..item.span.end, String::new()) };
     let value = render(value, sibling_form(item));
     if item.flow {
         let quote = if text[anchor.key_span.clone()].starts_with('"') { "\"" } else { "" };
         let gap = gap_like(text, anchor.key_span.start);
-        return Splice { at: anchor.end()..anchor.end(), text: format!(",{gap}{quote}{field}{quote}: {value}") };
+        return (anchor.end()..anchor.end(), format!(",{gap}{quote}{field}{quote}: {value}"));
     }
     let end = line_end(text, anchor.end());
-    Splice { at: end..end, text: format!("{}{}{field}: {value}", line_break(text, end), indent(text, item)) }
+    (end..end, format!("{}{}{field}: {value}", line_break(text, end), indent(text, item)))
 }
 
 /// What stands between two parts in braces or brackets: a space, or a line break and the indentation of the others.
@@ -91,10 +104,10 @@ fn indent(text: &str, item: &Item) -> String {
     own_line.map_or_else(|| " ".repeat(item.pairs.first().map_or(0, |it| column(text, it.key_span.start))), str::to_owned)
 }
 
-fn remove(text: &str, item: &Item, pair: &Pair) -> Splice {
+fn remove(text: &str, item: &Item, pair: &Pair) -> (Range<usize>, String) {
     let index = item.pairs.iter().position(|it| std::ptr::eq(it, pair)).unwrap_or(0);
     let next = item.pairs.get(index + 1);
-    let gone = |at: Range<usize>| Splice { at, text: String::new() };
+    let gone = |at: Range<usize>| (at, String::new());
     if item.flow {
         return gone(flow_removal(text, item, pair, index, next));
     }
@@ -104,7 +117,7 @@ fn remove(text: &str, item: &Item, pair: &Pair) -> Splice {
     if !comments.is_empty() {
         // A comment is somebody's words: it stays, on the line that was the field's.
         let kept = comments.join(&format!("{}{}", line_break(text, end), indent(text, item)));
-        return Splice { at: pair.key_span.start..end, text: kept };
+        return (pair.key_span.start..end, kept);
     }
     match (own_indent(text, pair.key_span.start), next) {
         (Some(_), _) => gone(whole_lines(text, line_start(text, pair.key_span.start), end)),
