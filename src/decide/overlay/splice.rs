@@ -21,13 +21,7 @@ pub(super) fn splices(text: &str, layout: &Layout, plan: &[Planned]) -> Vec<Spli
     for planned in plan {
         let Target::Entry(index) = planned.target else { continue };
         let item = &layout.items[index];
-        splices.extend(planned.fields.iter().map(|wanted| {
-            let (at, new) = field(text, item, planned, wanted);
-            let line = line_at(text, item.pair(wanted.field).map_or(at.start, |it| it.key_span.start));
-            let behind = if item.pair(wanted.field).is_some() { 0 } else { new.matches('\n').count() };
-            let (image, old, new_value) = (planned.name.clone(), wanted.old.clone(), wanted.new.clone());
-            Splice { at, text: new, changes: vec![Change { image, field: wanted.field, line: line + behind, old, new: new_value }] }
-        }));
+        splices.extend(planned.fields.iter().map(|it| one(text, item, planned, it)));
     }
     let created: Vec<&Planned> = plan.iter().filter(|it| it.target == Target::New).collect();
     if !created.is_empty() {
@@ -36,6 +30,17 @@ pub(super) fn splices(text: &str, layout: &Layout, plan: &[Planned]) -> Vec<Spli
     // Insertions go before a removal that begins at the same byte; the sort keeps the order of insertions.
     splices.sort_by_key(|it| (it.at.start, it.at.end));
     splices
+}
+
+fn one(text: &str, item: &Item, planned: &Planned, wanted: &Wanted) -> Splice {
+    let (at, new) = field(text, item, planned, wanted);
+    let line = match item.pair(wanted.field) {
+        Some(pair) => line_at(text, pair.key_span.start),
+        // What is added begins with the line break that it needs, if any.
+        None => line_at(text, at.start) + new.matches('\n').count(),
+    };
+    let change = Change { image: planned.name.clone(), field: wanted.field, line, old: wanted.old.clone(), new: wanted.new.clone() };
+    Splice { at, text: new, changes: vec![change] }
 }
 
 /// The edited text. The lines of what is in it are counted again, in it; a removed field keeps its old line.
