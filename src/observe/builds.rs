@@ -15,7 +15,13 @@ const MOST_BUILDS: usize = 500;
 const MOST_TRIGGERS: usize = 2_000;
 
 /// The builds of this tag by a component's trigger, the newest first. `since` is when the tag was made; clocks may differ a little.
-pub async fn builds(client: &Client, settings: &CloudBuild, component: &ComponentName, tag: &str, since: Timestamp) -> Seen<Vec<BuildSeen>> {
+pub async fn builds(
+    client: &Client,
+    settings: &CloudBuild,
+    component: &ComponentName,
+    tag: &str,
+    since: Timestamp,
+) -> Seen<Vec<BuildSeen>> {
     let Some((_, trigger)) = settings.triggers.iter().find(|it| it.0 == *component) else {
         return Seen::Unknown(format!("No Cloud Build trigger is configured for component {component}."));
     };

@@ -57,8 +57,9 @@ impl Answer {
 
     /// The body as JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body)
-            .map_err(|why| Error::remote(format!("{} answered with something that is not the expected JSON.", shown(&self.url))).because(why))
+        serde_json::from_slice(&self.body).map_err(|why| {
+            Error::remote(format!("{} answered with something that is not the expected JSON.", shown(&self.url))).because(why)
+        })
     }
 
     /// The start of the body on one line, for an error. Pages of HTML say nothing to a person and are left out.

@@ -77,7 +77,8 @@ impl Login {
                 format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{name}:{}", password.expose())))
             }
         };
-        let mut value = HeaderValue::from_str(&text).map_err(|_| Error::config("A token or password holds characters that HTTP cannot carry."))?;
+        let mut value =
+            HeaderValue::from_str(&text).map_err(|_| Error::config("A token or password holds characters that HTTP cannot carry."))?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -139,6 +140,8 @@ const REDIRECTS: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: reqwest::Client,
+    /// For this computer itself, which no proxy leads to.
+    direct: reqwest::Client,
     limits: Limits,
 }
 
@@ -148,15 +151,19 @@ impl Client {
     pub fn new(limits: Limits) -> Result<Self> {
         // Everything is built without a provider of cryptography; the second installation of the same one changes nothing.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let inner = reqwest::Client::builder()
-            .user_agent(concat!("tomoda-release/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.idle)
-            .redirect(reqwest::redirect::Policy::none())
-            .tls_certs_merge(private_authorities()?)
-            .build()
-            .map_err(|why| Error::config("The HTTP client cannot be set up; is a proxy variable or a certificate wrong?").because(why))?;
-        Ok(Self { inner, limits })
+        let authorities = private_authorities()?;
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("tomoda-release/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(limits.connect)
+                .read_timeout(limits.idle)
+                .redirect(reqwest::redirect::Policy::none())
+                .tls_certs_merge(authorities.clone())
+        };
+        let failed = |why| Error::config("The HTTP client cannot be set up; is a proxy variable or a certificate wrong?").because(why);
+        let inner = builder().build().map_err(failed)?;
+        let direct = builder().no_proxy().build().map_err(failed)?;
+        Ok(Self { inner, direct, limits })
     }
 
     /// Sends a read, again when that may help. The last answer counts, whatever its status.
@@ -203,7 +210,8 @@ impl Client {
         for _ in 0..=REDIRECTS {
             let answer = self.exchange(request, url.clone()).await?;
             let read = matches!(request.method, Method::GET | Method::HEAD);
-            let target = Some(answer.status()).filter(|it| read && matches!(it, 301 | 302 | 303 | 307 | 308)).and(answer.header(LOCATION.as_str()));
+            let target =
+                Some(answer.status()).filter(|it| read && matches!(it, 301 | 302 | 303 | 307 | 308)).and(answer.header(LOCATION.as_str()));
             let Some(target) = target else { return Ok(answer) };
             let next = url.join(target).map_err(|_| Trouble::Redirected("an address that cannot be read".to_owned()))?;
             let elsewhere = next.origin() != request.url.origin() && request.login.is_some();
@@ -216,7 +224,8 @@ impl Client {
     }
 
     async fn exchange(&self, request: &Request, url: Url) -> Result<Answer, Trouble> {
-        let mut builder = self.inner.request(request.method.clone(), url).headers(request.headers.clone());
+        let client = if is_loopback(&url) { &self.direct } else { &self.inner };
+        let mut builder = client.request(request.method.clone(), url).headers(request.headers.clone());
         if let Some(login) = &request.login {
             builder = builder.header(AUTHORIZATION, login.header().map_err(Trouble::Ours)?);
         }
@@ -233,6 +242,16 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         Ok(Answer::new(request.url.clone(), status, headers, body))
+    }
+}
+
+/// Whether an address is on this computer.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -59,7 +59,10 @@ impl Tags {
         for (digest, manifest) in &self.images {
             for tag in manifest.tag.iter().collect::<BTreeSet<_>>() {
                 if known.insert(tag, (digest, manifest.time_uploaded_ms)).is_some() {
-                    return Err(Error::remote(format!("it says that tag {} is two images at once; it moved while the list was made", tag.escape_debug())));
+                    return Err(Error::remote(format!(
+                        "it says that tag {} is two images at once; it moved while the list was made",
+                        tag.escape_debug()
+                    )));
                 }
             }
         }

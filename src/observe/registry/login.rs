@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_challenge_is_read_as_registries_write_it() {
-        let full = Challenge::parse("Bearer realm=\"https://auth.example/token\",service=\"r\", scope=\"repository:a/b:pull,push\"").unwrap();
+        let full =
+            Challenge::parse("Bearer realm=\"https://auth.example/token\",service=\"r\", scope=\"repository:a/b:pull,push\"").unwrap();
         assert_eq!((full.realm.as_str(), full.service.as_deref()), ("https://auth.example/token", Some("r")));
         assert_eq!(full.scope.as_deref(), Some("repository:a/b:pull,push"));
         let short = Challenge::parse("bearer realm=\"https://europe-docker.pkg.dev/v2/token\"").unwrap();

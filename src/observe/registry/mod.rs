@@ -80,9 +80,10 @@ fn hashed(answer: &Answer) -> Result<Digest> {
     let hex: String = Sha256::digest(answer.body()).iter().map(|it| format!("{it:02x}")).collect();
     let digest = Digest::parse(&format!("sha256:{hex}")).map_err(Error::bug)?;
     match answer.header("docker-content-digest") {
-        Some(said) if said != digest.as_str() => {
-            Err(Error::remote_final(format!("the registry calls the manifest {}, but its bytes have the digest {digest}", said.escape_debug())))
-        }
+        Some(said) if said != digest.as_str() => Err(Error::remote_final(format!(
+            "the registry calls the manifest {}, but its bytes have the digest {digest}",
+            said.escape_debug()
+        ))),
         _ => Ok(digest),
     }
 }

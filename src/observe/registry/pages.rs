@@ -64,7 +64,10 @@ fn next_link(header: &str) -> Option<&str> {
 fn follow(first: &Url, page: &Url, link: &str) -> Result<Url> {
     let next = page.join(link).map_err(|_| Error::remote_final("the listing's next page has an address that cannot be read"))?;
     if next.origin() != first.origin() {
-        return Err(Error::remote_final(format!("the listing goes on at {}, which is not the same server; nothing was sent there", shown(&next))));
+        return Err(Error::remote_final(format!(
+            "the listing goes on at {}, which is not the same server; nothing was sent there",
+            shown(&next)
+        )));
     }
     Ok(next)
 }
