@@ -129,11 +129,10 @@ fn policy(check: &mut Check<'_>, tags: At<file::Tags>) -> Option<Policy> {
         }
     }
     let pattern = check.or(tags.pattern, None, |it| TagPattern::parse(it).map(Some));
-    if let (Some(At { value: file::Newest::Commit, at }), Some(pattern)) = (&newest, &pattern) {
-        if !pattern.as_ref().is_some_and(|it| it.has_group("commit")) {
-            let remedy = "for instance pattern: '^dev-(?P<commit>[0-9a-f]{7,40})$'";
-            check.wrong_with(at, "`newest: commit` needs a `pattern` with a group named `commit`", remedy);
-        }
+    let names_commit = |pattern: &Option<TagPattern>| pattern.as_ref().is_some_and(|it| it.has_group("commit"));
+    if let (Some(At { value: file::Newest::Commit, at }), Some(false)) = (&newest, pattern.as_ref().map(names_commit)) {
+        let remedy = "for instance pattern: '^dev-(?P<commit>[0-9a-f]{7,40})$'";
+        check.wrong_with(at, "`newest: commit` needs a `pattern` with a group named `commit`", remedy);
     }
     let extract = check.or(tags.extract, None, |it| extract(it, pattern.as_ref().and_then(Option::as_ref)).map(Some));
     let range = check.or(tags.range, versions("*"), Versions::parse);

@@ -85,13 +85,18 @@ fn project(pages: Vec<Value>) -> Scripted {
 async fn the_builds_of_a_tag_are_found_newest_first_over_all_pages() {
     let server = project(vec![
         json!([build("b1", "v1.2.3", "2026-11-21T10:01:00Z", json!({})), build("other", "v1.2.2", "2026-11-21T10:05:00Z", json!({}))]),
-        json!([build("b2", "v1.2.3", "2026-11-21T10:02:00.123456789Z", json!({
-            "status": "SUCCESS", "unknownField": [1],
-            "results": { "images": [
-                { "name": "registry.example:5000/prod/web:v1.2.3", "digest": format!("sha256:{}", "b".repeat(64)) },
-                { "name": "registry.example/prod/side", "digest": "" },
-            ] },
-        }))]),
+        json!([build(
+            "b2",
+            "v1.2.3",
+            "2026-11-21T10:02:00.123456789Z",
+            json!({
+                "status": "SUCCESS", "unknownField": [1],
+                "results": { "images": [
+                    { "name": "registry.example:5000/prod/web:v1.2.3", "digest": format!("sha256:{}", "b".repeat(64)) },
+                    { "name": "registry.example/prod/side", "digest": "" },
+                ] },
+            })
+        )]),
     ]);
     let found = known(look(&server).await);
     assert_eq!(found.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["b2", "b1"]);
@@ -134,7 +139,8 @@ async fn every_status_has_its_meaning_and_a_new_word_is_no_end() {
 
 #[tokio::test]
 async fn what_went_wrong_is_told() {
-    let more = json!({ "status": "FAILURE", "statusDetail": "step 2 failed", "failureInfo": { "type": "USER_BUILD_STEP", "detail": "exit 1" } });
+    let more =
+        json!({ "status": "FAILURE", "statusDetail": "step 2 failed", "failureInfo": { "type": "USER_BUILD_STEP", "detail": "exit 1" } });
     let server = project(vec![json!([build("b", "v1.2.3", "2026-11-21T10:01:00Z", more)])]);
     assert_eq!(known(look(&server).await)[0].detail.as_deref(), Some("step 2 failed: exit 1"));
 }
@@ -148,7 +154,9 @@ async fn no_build_yet_is_an_empty_list() {
 #[tokio::test]
 async fn a_trigger_is_found_by_name_in_the_list_too() {
     let server = Scripted::start(|asked, _| match asked.path().strip_prefix(PARENT) {
-        Some("/triggers") => say(200, json!({ "triggers": [{ "id": "t-0", "name": "x" }, { "id": "t-9", "name": "web-release" }] }).to_string()),
+        Some("/triggers") => {
+            say(200, json!({ "triggers": [{ "id": "t-0", "name": "x" }, { "id": "t-9", "name": "web-release" }] }).to_string())
+        }
         Some("/builds") => say(200, json!({ "builds": [] }).to_string()),
         _ => not_found(),
     });
@@ -164,7 +172,9 @@ async fn a_trigger_is_found_by_name_in_the_list_too() {
 
 #[tokio::test]
 async fn what_cannot_be_seen_is_never_an_empty_list() {
-    let error = |code: u16, status: &str, message: &str| say(code, json!({ "error": { "code": code, "status": status, "message": message } }).to_string());
+    let error = |code: u16, status: &str, message: &str| {
+        say(code, json!({ "error": { "code": code, "status": status, "message": message } }).to_string())
+    };
     let cases = [
         (error(403, "PERMISSION_DENIED", "cloudbuild.builds.list denied"), "cloudbuild.builds.list denied"),
         (error(400, "INVALID_ARGUMENT", "bad filter"), "bad filter"),
