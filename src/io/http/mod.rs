@@ -14,6 +14,7 @@ mod trouble;
 pub use answer::Answer;
 pub use trouble::shown;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
@@ -139,10 +140,12 @@ const REDIRECTS: usize = 5;
 /// The client. Cheap to clone; connections are kept.
 #[derive(Clone, Debug)]
 pub struct Client {
-    inner: reqwest::Client,
-    /// For this computer itself, which no proxy leads to.
-    direct: reqwest::Client,
     limits: Limits,
+    authorities: Vec<reqwest::Certificate>,
+    /// Made when first needed: each reads all certificates of the system.
+    proxied: Arc<OnceLock<reqwest::Client>>,
+    /// For this computer itself, which no proxy leads to.
+    direct: Arc<OnceLock<reqwest::Client>>,
 }
 
 impl Client {
@@ -151,19 +154,26 @@ impl Client {
     pub fn new(limits: Limits) -> Result<Self> {
         // Everything is built without a provider of cryptography; the second installation of the same one changes nothing.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let authorities = private_authorities()?;
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("tomoda-release/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(limits.connect)
-                .read_timeout(limits.idle)
-                .redirect(reqwest::redirect::Policy::none())
-                .tls_certs_merge(authorities.clone())
-        };
-        let failed = |why| Error::config("The HTTP client cannot be set up; is a proxy variable or a certificate wrong?").because(why);
-        let inner = builder().build().map_err(failed)?;
-        let direct = builder().no_proxy().build().map_err(failed)?;
-        Ok(Self { inner, direct, limits })
+        Ok(Self { limits, authorities: private_authorities()?, proxied: Arc::default(), direct: Arc::default() })
+    }
+
+    /// The inner client for an address.
+    fn towards(&self, url: &Url) -> Result<&reqwest::Client> {
+        let local = is_loopback(url);
+        let made = if local { &self.direct } else { &self.proxied };
+        if let Some(client) = made.get() {
+            return Ok(client);
+        }
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("tomoda-release/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(self.limits.connect)
+            .read_timeout(self.limits.idle)
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_certs_merge(self.authorities.clone());
+        let client = if local { builder.no_proxy() } else { builder }
+            .build()
+            .map_err(|why| Error::config("The HTTP client cannot be set up; is a proxy variable or a certificate wrong?").because(why))?;
+        Ok(made.get_or_init(|| client))
     }
 
     /// Sends a read, again when that may help. The last answer counts, whatever its status.
@@ -224,7 +234,7 @@ impl Client {
     }
 
     async fn exchange(&self, request: &Request, url: Url) -> Result<Answer, Trouble> {
-        let client = if is_loopback(&url) { &self.direct } else { &self.inner };
+        let client = self.towards(&url).map_err(Trouble::Ours)?;
         let mut builder = client.request(request.method.clone(), url).headers(request.headers.clone());
         if let Some(login) = &request.login {
             builder = builder.header(AUTHORIZATION, login.header().map_err(Trouble::Ours)?);
