@@ -7,7 +7,7 @@ use crate::model::{ComponentName, RegistryAuth, RegistrySettings, Repository, Se
 use super::{
     duration,
     problem::{Problem, Problems},
-    read::{At, Entries, Field, suggestion},
+    field::{At, Entries, Field}, read::suggestion,
 };
 
 /// The checks' notebook. Every method that returns `None` has noted why, unless the reader did before.

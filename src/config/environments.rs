@@ -10,7 +10,7 @@ use crate::model::{
 use super::{
     check::{self, Check, Taken},
     defaults, duration, file, gates,
-    read::{At, Entries, Field},
+    field::{At, Entries, Field},
 };
 
 /// All environments; `None` when one of them is wrong.

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::read::{Entries, Field};
+use super::field::{Entries, Field};
 
 /// How one app gets from a new image to healthy production.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -7,7 +7,7 @@ use crate::model::{ApplicationName, ComponentName, GateSpec, HttpGate};
 use super::{
     check::{self, Check},
     defaults, duration, file,
-    read::{At, Field},
+    field::{At, Field},
 };
 
 /// All gates, in order; `None` when one of them is wrong.

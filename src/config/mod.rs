@@ -11,6 +11,7 @@ mod check;
 mod defaults;
 mod duration;
 mod environments;
+mod field;
 mod file;
 mod gates;
 mod later;

@@ -70,7 +70,8 @@ impl Problems {
     /// Line and column of a problem, both counted from 1, the column in characters.
     pub fn position(&self, problem: &Problem) -> (usize, usize) {
         let line = self.line_at(problem.at.start);
-        (line.number, self.text[line.start..problem.at.start.clamp(line.start, line.end)].chars().count() + 1)
+        let at = floor(&self.text, problem.at.start.clamp(line.start, line.end));
+        (line.number, self.text[line.start..at].chars().count() + 1)
     }
 
     /// The line with this byte in it.

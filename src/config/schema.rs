@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
     file::File,
-    read::{Entries, Field},
+    field::{Entries, Field},
 };
 
 /// The schema, as it stands in `pipelines/pipeline.schema.json`.

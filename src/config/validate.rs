@@ -11,7 +11,7 @@ use super::{
     check::{self, Check, Taken},
     defaults, environments, file,
     problem::Problems,
-    read::{At, Entries, Field},
+    field::{At, Entries, Field},
 };
 
 /// Builds the pipeline. `None` when something is wrong; then it is noted.

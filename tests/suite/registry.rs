@@ -505,6 +505,15 @@ fn google_takes_the_access_token_itself() {
 }
 
 #[test]
+fn a_proxy_is_used_but_not_for_this_computer() {
+    let server = Scripted::start(|_, _| tags(&["a"]));
+    let token = ("GOOGLE_OAUTH_ACCESS_TOKEN", "ya29.secret");
+    in_child(&[("TEST_REGISTRY", &server.url), ("TEST_EXPECTS", "tags"), token, ("http_proxy", "http://127.0.0.1:1")]);
+    in_child(&[("TEST_REGISTRY", "http://registry.invalid"), ("TEST_EXPECTS", "tags"), token, ("http_proxy", &server.url)]);
+    assert_eq!(server.asked()[1].target, "http://registry.invalid/v2/p/r/app/tags/list?n=10000");
+}
+
+#[test]
 fn google_also_works_by_exchange_but_only_at_the_registry() {
     let server = Scripted::start(|asked, _| match (asked.path(), asked.header("authorization")) {
         ("/v2/token", Some("Basic b2F1dGgyYWNjZXNzdG9rZW46eWEyOS5zZWNyZXQ=")) => say(200, r#"{"token":"T"}"#),
