@@ -6,8 +6,9 @@ use crate::model::{ComponentName, RegistryAuth, RegistrySettings, Repository, Se
 
 use super::{
     duration,
+    field::{At, Entries, Field},
     problem::{Problem, Problems},
-    field::{At, Entries, Field}, read::suggestion,
+    read::suggestion,
 };
 
 /// The checks' notebook. Every method that returns `None` has noted why, unless the reader did before.

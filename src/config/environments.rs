@@ -9,8 +9,9 @@ use crate::model::{
 
 use super::{
     check::{self, Check, Taken},
-    defaults, duration, file, gates,
+    defaults, duration,
     field::{At, Entries, Field},
+    file, gates,
 };
 
 /// All environments; `None` when one of them is wrong.
@@ -144,7 +145,7 @@ fn policy(check: &mut Check<'_>, tags: At<file::Tags>) -> Option<Policy> {
         file::Newest::Uploaded => Newest::Uploaded,
         file::Newest::Semver => Newest::Semver { range: range?, lenient: lenient? },
     };
-    Some(Policy { pattern: pattern?, extract: extract?, newest, min_age: min_age?, adopt: adopt? })
+    Some(Policy { pattern: pattern?, extract: extract?, newest, min_age: min_age?, adopt: adopt?, allow_retag: false })
 }
 
 /// Where a field stands, if it was given.

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
-    file::File,
     field::{Entries, Field},
+    file::File,
 };
 
 /// The schema, as it stands in `pipelines/pipeline.schema.json`.

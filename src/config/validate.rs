@@ -9,9 +9,10 @@ use crate::model::{
 
 use super::{
     check::{self, Check, Taken},
-    defaults, environments, file,
-    problem::Problems,
+    defaults, environments,
     field::{At, Entries, Field},
+    file,
+    problem::Problems,
 };
 
 /// Builds the pipeline. `None` when something is wrong; then it is noted.

@@ -1,8 +1,13 @@
 //! Eyes: turns the outside world into one sighting.
 //!
-//! Here: one client for each system that is looked at; what could not be seen is `Unknown`, with the reason.
-//! Never here: writes; what any of it means for a release.
-//! Start reading at `registry/mod.rs`. Used by `cli`, which wires the look together.
+//! Here: read-only clients, one for each system that is looked at. What could not be seen is `Unknown`, with the reason.
+//! Never here: writing, deciding, remembering, what any of it means for a release.
+//! Start reading at `overlay.rs`. Used by `live` only.
 
+pub mod app;
+pub mod argo;
 pub mod builds;
+pub mod overlay;
+pub mod probe;
 pub mod registry;
+pub mod workloads;
