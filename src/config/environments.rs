@@ -140,12 +140,13 @@ fn policy(check: &mut Check<'_>, tags: At<file::Tags>) -> Option<Policy> {
     let lenient = flag(tags.lenient);
     let min_age = check.or(tags.min_age, Duration::ZERO, duration::parse);
     let adopt = flag(tags.adopt);
+    let allow_retag = flag(tags.allow_retag);
     let newest = match newest?.value {
         file::Newest::Commit => Newest::Commit,
         file::Newest::Uploaded => Newest::Uploaded,
         file::Newest::Semver => Newest::Semver { range: range?, lenient: lenient? },
     };
-    Some(Policy { pattern: pattern?, extract: extract?, newest, min_age: min_age?, adopt: adopt?, allow_retag: false })
+    Some(Policy { pattern: pattern?, extract: extract?, newest, min_age: min_age?, adopt: adopt?, allow_retag: allow_retag? })
 }
 
 /// Where a field stands, if it was given.
