@@ -3,5 +3,6 @@
 pub(crate) mod git_server;
 pub(crate) mod proxy;
 pub(crate) mod repo;
+pub(crate) mod scripted;
 pub(crate) mod sim;
 pub(crate) mod tls;
