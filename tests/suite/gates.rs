@@ -1,1 +1,3 @@
-//! (tests of gates)
+//! The gates: by example, under random schedules, and the cluster's API under faults.
+
+mod simulation;
