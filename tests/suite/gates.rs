@@ -1,3 +1,4 @@
 //! The gates: by example, under random schedules, and the cluster's API under faults.
 
+mod cluster;
 mod simulation;
