@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 use tomoda_release::model::{
-    ApplicationName, ApplicationSeen, CommitId, ComponentName, ConditionSeen, Digest, GateSpec, HttpGate, HttpSeen, OperationSeen,
-    RepoPath, Repository, Seen, Sighting, State, Tag, Verdict, Version, WorkloadSeen,
+    ApplicationName, ApplicationSeen, Ask, Asked, CommitId, ComponentName, ConditionSeen, Digest, GateSpec, HttpGate, HttpSeen,
+    OperationSeen, RepoPath, Repository, Seen, Sighting, State, Tag, Verdict, Version, WorkloadSeen,
 };
 use tomoda_release::observe::workloads;
 use tomoda_release::verify::{Expected, ExpectedImage, Memory, judge_all};
@@ -147,7 +147,6 @@ fn a_gate_that_waits_too_long_fails_with_what_it_waited_for() {
 
 #[test]
 fn a_request_that_is_not_allowed_leaves_it_to_argo_cds_own_pace() {
-    use tomoda_release::model::{Ask, Asked};
     let mut case = Case::new();
     let Verdict::Waiting { ask: Some(ask @ Ask::Refresh { .. }), .. } = case.look(20).swap_remove(0) else { panic!() };
     case.memory.asked(&ask, &Asked::Refused { why: "403".to_owned() });
@@ -156,6 +155,33 @@ fn a_request_that_is_not_allowed_leaves_it_to_argo_cds_own_pace() {
     assert!(!is_ready(&case.look(22)[0]), "in the second in which the operation ended");
     case.app.reconciled_at = Some(at(11));
     assert!(is_ready(&case.look(23)[0]));
+}
+
+#[test]
+fn a_look_that_is_older_than_our_request_is_no_answer() {
+    let mut case = Case::new();
+    let Verdict::Waiting { ask: Some(ask), .. } = case.look(20).swap_remove(0) else { panic!() };
+    case.memory.asked(&ask, &Asked::Set { resource_version: "9".to_owned() });
+    for stale in ["1", "9"] {
+        case.app.resource_version = stale.to_owned();
+        assert!(matches!(case.look(21)[0], Verdict::Waiting { ask: None, .. }), "{stale}");
+    }
+    case.app.resource_version = "10".to_owned();
+    assert!(is_ready(&case.look(22)[0]), "versions are numbers, not texts");
+}
+
+#[test]
+fn an_operation_between_two_tries_has_not_ended() {
+    let mut case = Case::new();
+    case.app.operation.as_mut().unwrap().phase = "Running".to_owned();
+    assert_says(&case.answer(20), "an operation is under way");
+    case.app.operation.as_mut().unwrap().retries = 1;
+    case.app.operation.as_mut().unwrap().message = "dial tcp: connection refused".to_owned();
+    assert!(matches!(case.look(30)[0], Verdict::Waiting { .. }), "a fault that passes");
+    case.app.operation.as_mut().unwrap().message = "field is immutable".to_owned();
+    assert!(matches!(case.look(31)[0], Verdict::Failed { .. }));
+    case.app.operation.as_mut().unwrap().revision = Some(commit('b').to_string());
+    assert!(matches!(&case.look(32)[0], Verdict::Blocked { why } if why.contains("bbbbbbb") && why.contains("terminate-op web")));
 }
 
 #[test]

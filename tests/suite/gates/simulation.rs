@@ -53,6 +53,7 @@ fn a_gate_that_asks_over_somebody_elses_request_is_caught() {
 
 fn assert_lies(weakness: Weakness) {
     let caught = (0..SCHEDULES * 3).find(|seed| matches!(run(*seed, weakness), End::Lied(_)));
+    println!("{weakness:?}: caught by seed {caught:?}");
     assert!(caught.is_some(), "no schedule catches a gate that is {weakness:?}");
 }
 
@@ -190,6 +191,7 @@ impl World {
         let now = rng.between(0, 1000);
         let pushed_at = now + rng.between(100, 3000);
         // The last revision is ours: a new image, or the way back to an old one.
+        // What is live before, and a revision that keeps failing or that somebody goes back to.
         let mut git = vec![1, 2];
         git.push(if rng.chance(40) { 1 } else { 3 });
         let mut outside = Vec::new();
@@ -197,10 +199,10 @@ impl World {
             let later = if rng.chance(50) { git[2] } else { 4 };
             outside.push((pushed_at + rng.between(50, EVENTS_END), Outside::Push(later)));
         }
-        if rng.chance(40) {
+        if rng.chance(60) {
             outside.push((pushed_at + rng.between(50, EVENTS_END), Outside::Sync(rng.between(0, 2).try_into().unwrap())));
         }
-        for _ in 0..rng.between(0, 4) {
+        for _ in 0..rng.between(0, 9) {
             outside.push((pushed_at + rng.between(-2000, EVENTS_END), Outside::Refresh));
         }
         let failing = rng.chance(40).then(|| Operation {
@@ -219,25 +221,25 @@ impl World {
         Self {
             rng,
             now,
-            git,
             ours: 2,
             pushed_at,
             outside,
             version: 100,
             refresh: false,
             revision: 1,
-            synced: true,
+            synced: failing.is_none(),
             healthy: true,
             reconciled: now / 1000 - 30,
             requested: None,
+            image: if failing.is_some() { git[0] } else { git[1] },
             operation: failing,
             comparison: None,
             known_tip: 1,
             compare_at: None,
             resync_at,
             heals: 0,
-            image: 1,
             rolled_out_at: now,
+            git,
         }
     }
 
