@@ -124,6 +124,8 @@ pub struct AppSeen {
     pub history: Vec<HistoryCommit>,
     /// The version tags, all of them, also those elsewhere.
     pub tags: Vec<TagSeen>,
+    /// Tags that look like version tags and are none: `v01.2.3`, or `v1.2.3` on something that is not a commit.
+    pub lookalikes: Vec<String>,
     /// For a component and a commit: the git objects of its paths (`None` where a path is absent there).
     pub sources: BTreeMap<(ComponentName, CommitId), Vec<Option<ObjectId>>>,
     /// For a component: the commits between its image's commit and the release commit that changed its paths.
