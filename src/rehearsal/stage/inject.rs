@@ -34,6 +34,12 @@ pub(super) async fn inject(effect: Effect, wire: &Wire, request: Request, next: 
             clock::wait(pause).await;
             next.run(request).await
         }
+        Effect::Late(pause) => {
+            let (parts, body) = next.run(request).await.into_parts();
+            let whole = axum::body::to_bytes(body, MOST_HELD).await.unwrap_or_default();
+            clock::wait(pause).await;
+            Response::from_parts(parts, Body::from(whole))
+        }
         Effect::Cut(bytes) => cut(next.run(request).await, bytes).await,
     }
 }

@@ -2,7 +2,8 @@
 
 use google_cloud_auth::credentials::anonymous;
 use google_cloud_build_v1::client::CloudBuild;
-use google_cloud_build_v1::model::{ApprovalResult, Build, approval_result::Decision, build::Status};
+use google_cloud_build_v1::model::{ApprovalResult, Build, RepoSource, approval_result::Decision, build::Status};
+use google_cloud_lro::Poller;
 use serde_json::Value;
 use std::process::Command;
 use tomoda_release::rehearsal::cloud_build::Ending;
@@ -102,8 +103,23 @@ async fn builds_end_as_they_are_told() {
     assert!(failed.failure_info.is_some() && failed.results.is_none());
     let image = "development-485000/tomoda-dev-repo/tomoda-backend";
     assert_eq!(world.images.resolve(image, &dev_tag(&commit)), None);
-    client.retry_build().set_name(format!("{PARENT}/builds/{}", failed.id)).send().await.unwrap();
-    until("the image of the second build", async || world.images.resolve(image, &dev_tag(&commit))).await;
+    let again = client.retry_build().set_name(format!("{PARENT}/builds/{}", failed.id)).poller().until_done().await.unwrap();
+    assert_eq!((again.status, &again.substitutions["COMMIT_SHA"]), (Status::Success, &commit));
+    assert_eq!(world.images.resolve(image, &dev_tag(&commit)), Some(again.results.unwrap().images[0].digest.clone()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_run_by_hand_builds_and_a_second_release_build_cannot_push() {
+    let world = instant().await;
+    let client = client(&world).await;
+    let source = RepoSource::new().set_tag_name("v0.4.2");
+    let run = client.run_build_trigger().set_name(format!("{PARENT}/triggers/backend-release-trigger")).set_source(source);
+    run.poller().until_done().await.unwrap_err();
+    let failed = list(&client, "status=\"FAILURE\"").await.pop().unwrap();
+    assert!(failed.status_detail.contains("cannot update tag v0.4.2"), "{failed:?}");
+    let dev = RepoSource::new().set_branch_name("main");
+    let run = client.run_build_trigger().set_name(format!("{PARENT}/triggers/frontend-push-trigger")).set_source(dev);
+    assert_eq!(run.poller().until_done().await.unwrap().status, Status::Success);
 }
 
 #[tokio::test(flavor = "multi_thread")]

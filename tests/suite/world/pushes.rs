@@ -102,6 +102,18 @@ async fn any_credentials_and_none_are_welcome_and_a_lost_race_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_protected_branch_refuses_as_github_does() {
+    let world = instant().await;
+    let config = checkout(&world, "config");
+    world.git.protect("config", "main").unwrap();
+    commit(config.path(), "one", "1", "chore: one");
+    let refused = git_command(config.path(), &["push", "origin", "main"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("GH006") && said.contains("remote rejected"), "{said}");
+    git(config.path(), &["push", "--quiet", "origin", "HEAD:other"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_push_whose_answer_is_lost_happened() {
     let world = instant().await;
     let app = checkout(&world, "app");
