@@ -3,5 +3,6 @@
 
 pub mod argocd;
 pub mod cluster;
+pub mod kube;
 pub mod registry;
 pub mod stage;
