@@ -9,6 +9,7 @@ mod gate;
 mod git;
 mod image;
 mod name;
+mod news;
 mod pipeline;
 mod plan;
 mod range;
@@ -18,11 +19,12 @@ mod sighting;
 mod step;
 mod version;
 
-pub use event::{Actor, Event};
+pub use event::{Actor, Built, Event};
 pub use gate::{Ask, Evidence, GateSpec, HttpGate, Verdict};
 pub use git::{BranchName, CommitId, ObjectId, RefName, RepoPath, RepoUrl};
 pub use image::{Digest, ImageRef, Pin, Repository, Tag};
 pub use name::{ApplicationName, ComponentName, EnvName, PipelineName};
+pub use news::{Ending, News, Planned};
 pub use pipeline::{
     App, Build, CloudBuild, Component, ConfigRepo, Environment, Follow, GitHub, Landing, LedgerSettings, Newest, OnFailure, PathPattern,
     Pipeline, Policy, RegistryAuth, RegistrySettings, ReleaseFrom, Source, TagPattern,
@@ -35,5 +37,5 @@ pub use sighting::{
     AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, OperationSeen, OverlayImage,
     OverlaySeen, Seen, Sighting, TagSeen, TaggedImage, WorkloadSeen,
 };
-pub use step::{Outcome, OverlayWrite, PageWrite, Step, StepKey, TagCut};
+pub use step::{Outcome, OverlayWrite, PageWrite, Performed, Step, StepKey, TagCut, Work};
 pub use version::{Level, TagTemplate, Version};

@@ -111,6 +111,7 @@ impl Timing {
 impl From<ClusterTiming> for Timing {
     fn from(it: ClusterTiming) -> Self {
         let usual = Self::default();
-        Self { compare: it.compare, recompare: it.compare.min(usual.recompare), sync: it.sync, pod_ready: it.rollout, ..usual }
+        // A rolling update of few replicas starts two pods, one after the other.
+        Self { compare: it.compare, recompare: it.compare.min(usual.recompare), sync: it.sync, pod_ready: it.rollout / 3, ..usual }
     }
 }

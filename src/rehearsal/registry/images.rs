@@ -64,13 +64,14 @@ impl Images {
         shelf.packages.get(name)?.digest(reference).map(str::to_owned)
     }
 
-    /// The commit an image says it was built from.
-    pub fn revision(&self, image: &str, reference: &str) -> Option<String> {
+    /// What an image says of itself: its version and the commit it was built from.
+    pub fn identity(&self, image: &str, reference: &str) -> Option<(String, String)> {
         let shelf = self.shelf();
         let package = shelf.packages.get(without_host(image))?;
         let manifest = package.manifests.get(package.digest(reference)?)?;
         let config = shelf.config(&manifest.bytes)?;
-        config["config"]["Labels"]["org.opencontainers.image.revision"].as_str().map(str::to_owned)
+        let label = |name: &str| Some(config["config"]["Labels"][name].as_str()?.to_owned());
+        Some((label("org.opencontainers.image.version")?, label("org.opencontainers.image.revision")?))
     }
 
     /// Pushes a whole image under a tag, as a build does. Returns its digest, or why the registry refuses it.

@@ -97,7 +97,7 @@ fn effect_of(key: &str, value: &str) -> Option<Effect> {
             let code = value.parse().ok().filter(|it| (100..600).contains(it))?;
             Some(Effect::Status { code, retry_after: None, html: false })
         }
-        "delay" => jiff::SignedDuration::try_from(value.parse::<jiff::Span>().ok()?).ok()?.try_into().ok().map(Effect::Delay),
+        "delay" => value.parse::<jiff::SignedDuration>().ok()?.try_into().ok().map(Effect::Delay),
         "cut" => value.parse().ok().map(Effect::Cut),
         "reset" if value == "before" => Some(Effect::ResetBefore),
         "reset" if value == "after" => Some(Effect::ResetAfter),

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tokio::task::JoinHandle;
@@ -108,18 +109,22 @@ struct Place {
     backstage: Backstage,
 }
 
-/// Logs the request, lets a fault have it, and remembers what was not understood.
+/// Logs the request, lets a fault have it, and remembers what was not understood. All of it in a task of its own: what a
+/// client asked for happens even when the client does not wait for the answer.
 async fn watch(State(place): State<Place>, ConnectInfo(wire): ConnectInfo<Wire>, request: Request, next: Next) -> Response {
-    let entry = Entry::of(place.name, &request);
-    let fault = place.backstage.faults.fire(&entry);
-    let number = place.backstage.requests.begin(entry);
-    let response = match fault {
-        None => next.run(request).await,
-        Some(effect) => inject::inject(effect, &wire, request, next).await,
-    };
-    let not_understood = response.extensions().get::<NotUnderstood>().map(ToString::to_string);
-    place.backstage.requests.end(number, response.status().as_u16(), not_understood);
-    response
+    let answer = tokio::spawn(async move {
+        let entry = Entry::of(place.name, &request);
+        let fault = place.backstage.faults.fire(&entry);
+        let number = place.backstage.requests.begin(entry);
+        let response = match fault {
+            None => next.run(request).await,
+            Some(effect) => inject::inject(effect, &wire, request, next).await,
+        };
+        let not_understood = response.extensions().get::<NotUnderstood>().map(ToString::to_string);
+        place.backstage.requests.end(number, response.status().as_u16(), not_understood);
+        response
+    });
+    answer.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 async fn unknown_route(request: Request) -> Response {
