@@ -14,6 +14,7 @@ mod fixtures;
 pub mod git;
 pub mod github;
 mod history;
+pub mod kube;
 mod options;
 mod pipeline;
 pub mod play;

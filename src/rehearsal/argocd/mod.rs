@@ -1,45 +1,25 @@
-//! Argo CD and the cluster it deploys to.
+//! Argo CD and the cluster it deploys to: three loops that do not wait for each other.
+//!
+//! The *status loop* (`look.rs`) compares git with what it believes the cluster to be. The *operation loop* (`operation.rs`)
+//! applies a commit. The *live loop* (`simulation.rs`) takes in, a little late, what changed in the cluster. All that is odd
+//! about a real Argo CD comes from their meeting in any order: health that is still the one of before, operations that start
+//! from a stale comparison, a request that is answered by a look which began with it.
+//!
+//! Here: what a real Argo CD 3.3 was seen to do. Never here: what a gate thinks of it.
+//! Start reading at `simulation.rs`; `cluster.rs` puts it on the wire. Used by `rehearsal` and by tests.
 
-use crate::error::Result;
-use crate::rehearsal::cluster::{ClusterConfig, Running};
-use crate::rehearsal::stage::{Door, Server};
+mod application;
+mod cluster;
+mod health;
+mod kustomize;
+mod look;
+mod manifests;
+mod operation;
+mod rest;
+mod simulation;
+mod source;
+mod timing;
 
-/// The cluster: a Kubernetes API, an Argo CD, and what runs there.
-#[derive(Debug)]
-pub struct Cluster {
-    server: Server,
-}
-
-impl Cluster {
-    /// Starts it.
-    pub async fn start(config: ClusterConfig) -> Result<Self> {
-        let door = Door::open("kubernetes", &config.backstage).await?;
-        Ok(Self { server: door.serve(axum::Router::new()) })
-    }
-
-    /// The Kubernetes API's address.
-    pub fn url(&self) -> String {
-        self.server.url().to_owned()
-    }
-
-    /// A kubeconfig for it.
-    pub fn kubeconfig(&self) -> String {
-        format!(
-            "apiVersion: v1\nkind: Config\nclusters: [{{name: rehearsal, cluster: {{server: \"{0}\"}}}}]\nusers: [{{name: rehearsal, user: {{}}}}]\ncontexts: [{{name: rehearsal, context: {{cluster: rehearsal, user: rehearsal}}}}]\ncurrent-context: rehearsal\n",
-            self.server.url()
-        )
-    }
-
-    /// Argo CD's address.
-    pub fn argocd_url(&self) -> String {
-        self.server.url().to_owned()
-    }
-
-    /// What a deployment runs.
-    pub fn running(&self, _namespace: &str, _deployment: &str) -> Option<Running> {
-        None
-    }
-
-    /// Tells that the config repository has a new tip.
-    pub fn git_moved(&self) {}
-}
+pub use cluster::Cluster;
+pub use simulation::{Setup, Simulation, Truth};
+pub use timing::Timing;

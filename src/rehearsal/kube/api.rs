@@ -144,7 +144,7 @@ fn list(store: &Store, now: Timestamp, request: &Request<'_>, target: &Target<'_
 }
 
 fn get(store: &Store, now: Timestamp, request: &Request<'_>, target: &Target<'_>, name: &str) -> Result<Answer, Refusal> {
-    known(request, &["resourceVersion", "includeObject", "pretty"])?;
+    let _ = known(request, &["resourceVersion", "includeObject", "pretty"])?;
     let (_, object) = find(store, target, name)?;
     if target.subresource.is_some() {
         return Ok(Answer::Object(scale_of(target, &object)?));
@@ -163,7 +163,7 @@ fn find(store: &Store, target: &Target<'_>, name: &str) -> Result<(Key, Value), 
 }
 
 fn write(store: &mut Store, request: &Request<'_>, target: &Target<'_>, name: &str) -> Result<Value, Refusal> {
-    known(request, &["fieldManager", "fieldValidation", "pretty"])?;
+    let _ = known(request, &["fieldManager", "fieldValidation", "pretty"])?;
     if !target.kind.patched || (request.method == "PUT" && target.subresource.is_none()) {
         return Err(Refusal::not_rehearsed(format!("{} of {}", request.method, target.kind.plural)));
     }

@@ -24,6 +24,7 @@ pub mod workload;
 pub use access::Access;
 pub use apply::{applied, merge_lists};
 pub use clock::Clock;
+pub(crate) use patch::json_patch;
 pub use refusal::Refusal;
 pub use selector::LabelSelector;
 pub use store::{Key, Store};

@@ -147,7 +147,11 @@ mod tests {
             json_patch(&mut it, &operation).unwrap();
         }
         assert_eq!(it, json!({ "a": [2, 3, 4], "b~/c": { "d": 2 }, "f": 2 }));
-        for bad in [json!({ "op": "remove", "path": "/nope" }), json!({ "op": "add", "path": "/a/9", "value": 1 }), json!({ "op": "x", "path": "" })] {
+        for bad in [
+            json!({ "op": "remove", "path": "/nope" }),
+            json!({ "op": "add", "path": "/a/9", "value": 1 }),
+            json!({ "op": "x", "path": "" }),
+        ] {
             json_patch(&mut it, &bad).unwrap_err();
         }
     }

@@ -49,8 +49,7 @@ impl Refusal {
         let all: Vec<String> = causes.iter().map(|it| format!("{}: {}", it.field, it.message)).collect();
         let said = if let [one] = all.as_slice() { one.clone() } else { format!("[{}]", all.join(", ")) };
         let (kind, group) = qualified_kind.split_once('.').unwrap_or((qualified_kind, ""));
-        let causes: Vec<Value> =
-            causes.iter().map(|it| json!({ "reason": it.reason, "message": it.message, "field": it.field })).collect();
+        let causes: Vec<Value> = causes.iter().map(|it| json!({ "reason": it.reason, "message": it.message, "field": it.field })).collect();
         let mut refusal = Self::new(422, "Invalid", format!("{qualified_kind} \"{name}\" is invalid: {said}"));
         refusal.details = json!({ "name": name, "group": group, "kind": kind, "causes": causes });
         refusal

@@ -88,7 +88,7 @@ fn split_outside_brackets(text: &str) -> Vec<&str> {
 
 /// A parsed field selector. Every kind has `metadata.name` and `metadata.namespace`, pods a few more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldSelector(Vec<(&'static str, bool, String)>);
+pub(super) struct FieldSelector(Vec<(&'static str, bool, String)>);
 
 const FIELDS: &[(&str, &str)] = &[
     ("metadata.name", "/metadata/name"),
@@ -99,11 +99,11 @@ const FIELDS: &[(&str, &str)] = &[
 
 impl FieldSelector {
     /// Parses the query form: `metadata.name=a,metadata.namespace!=b`.
-    pub fn parse(text: &str, kind: &str) -> Result<Self, Refusal> {
+    pub(super) fn parse(text: &str, kind: &str) -> Result<Self, Refusal> {
         let terms = text.split(',').filter(|it| !it.is_empty()).map(|term| {
-            let (field, value) = term.split_once('=').ok_or_else(|| {
-                Refusal::bad_request(format!("invalid selector: '{text}'; can't understand '{term}'"))
-            })?;
+            let (field, value) = term
+                .split_once('=')
+                .ok_or_else(|| Refusal::bad_request(format!("invalid selector: '{text}'; can't understand '{term}'")))?;
             let wanted = !field.ends_with('!');
             let field = field.trim_end_matches('!');
             let known = FIELDS.iter().find(|(name, _)| *name == field && (kind == "Pod" || name.starts_with("metadata.")));
@@ -114,10 +114,10 @@ impl FieldSelector {
     }
 
     /// Whether an object is selected.
-    pub fn selects(&self, object: &Value) -> bool {
-        self.0.iter().all(|(pointer, wanted, value)| {
-            (object.pointer(pointer).and_then(Value::as_str).unwrap_or_default() == value) == *wanted
-        })
+    pub(super) fn selects(&self, object: &Value) -> bool {
+        self.0
+            .iter()
+            .all(|(pointer, wanted, value)| (object.pointer(pointer).and_then(Value::as_str).unwrap_or_default() == value) == *wanted)
     }
 }
 

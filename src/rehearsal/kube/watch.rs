@@ -38,7 +38,12 @@ struct Line {
 }
 
 /// The lines of a watch. `look` opens the store; `now` tells the age of what is printed.
-pub fn stream<S, T>(watching: Watching, store: Arc<Mutex<S>>, look: fn(&S) -> &Store, now: T) -> impl Stream<Item = Result<Bytes, std::io::Error>>
+pub fn stream<S, T>(
+    watching: Watching,
+    store: Arc<Mutex<S>>,
+    look: fn(&S) -> &Store,
+    now: T,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>>
 where
     S: Send + 'static,
     T: Fn() -> Timestamp + Send + 'static,

@@ -6,3 +6,4 @@ pub(crate) mod repo;
 pub(crate) mod scripted;
 pub(crate) mod sim;
 pub(crate) mod tls;
+pub(crate) mod world;
