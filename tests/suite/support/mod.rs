@@ -2,5 +2,6 @@
 
 pub(crate) mod git_server;
 pub(crate) mod proxy;
+pub(crate) mod real;
 pub(crate) mod repo;
 pub(crate) mod tls;
