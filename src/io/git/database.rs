@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use git2::{Oid, Repository, RepositoryInitOptions};
+use git2::{Oid, Repository, RepositoryInitOptions, RepositoryOpenFlags};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -196,7 +196,9 @@ impl Database {
 
 /// Opens what is a repository beyond doubt: libgit2 alone accepts one without readable config or refs.
 fn open_whole(path: &Path) -> Result<Repository, git2::Error> {
-    let repository = Repository::open_bare(path)?;
+    // Not `open_bare`, which does not read the boundary of a shallow repository and then misses the parents behind it.
+    let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT | RepositoryOpenFlags::BARE;
+    let repository = Repository::open_ext(path, flags, std::iter::empty::<&Path>())?;
     repository.config()?.get_bool("core.bare")?;
     repository.references()?.next().transpose()?;
     Ok(repository)

@@ -63,3 +63,23 @@ fn a_lost_race_names_the_winner() {
         assert_eq!(bare.tip("refs/heads/main").unwrap(), winner);
     });
 }
+
+#[test]
+fn a_push_from_a_shallow_cache_needs_no_history() {
+    over_both(|bare, url| {
+        for round in 0..5 {
+            bare.commit("main", "more", &[("b.txt", &format!("round {round}\n"))]);
+        }
+        let cache = tempfile::tempdir().unwrap();
+        let store = store(url, cache.path());
+        let mut tip = store.fetch(&main_ref(), true).unwrap().unwrap();
+        for round in 0..3 {
+            let next = write(&store, &tip, "a/x.yaml", &format!("{round}\n"));
+            let pushed = store.push(next.object(), &main_ref(), &Expect::At(tip.object().clone()));
+            assert_eq!(pushed.unwrap(), Pushed::Landed);
+            tip = next;
+        }
+        assert_eq!(bare.git(&["rev-list", "--count", "main"]), "9");
+        bare.git(&["fsck", "--strict"]);
+    });
+}

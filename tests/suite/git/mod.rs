@@ -1,6 +1,14 @@
 //! Git as the program uses it, against the real `git` on the other side.
 
 mod basics;
+mod cache;
+mod content;
+mod faults;
+mod nginx;
+mod races;
+mod refusals;
+mod ssh;
+mod ways_out;
 
 use std::path::Path;
 

@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Which requests a fault is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,7 @@ struct Shared {
     faults: Mutex<VecDeque<(On, Fault)>>,
     requests: Mutex<Vec<Request>>,
     connections: AtomicUsize,
+    busy: AtomicU64,
     password: Mutex<Option<String>>,
     stopped: AtomicBool,
     wake: (Mutex<bool>, Condvar),
@@ -102,6 +103,7 @@ impl GitServer {
             faults: Mutex::default(),
             requests: Mutex::default(),
             connections: AtomicUsize::new(0),
+            busy: AtomicU64::new(0),
             password: Mutex::default(),
             stopped: AtomicBool::new(false),
             wake: (Mutex::new(false), Condvar::new()),
@@ -155,6 +157,13 @@ impl GitServer {
     /// How many connections were made so far.
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+}
+
+impl GitServer {
+    /// How long git worked on this side since the last question.
+    pub(crate) fn busy(&self) -> Duration {
+        Duration::from_micros(self.shared.busy.swap(0, Ordering::SeqCst))
     }
 }
 
@@ -298,6 +307,14 @@ type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 
 /// Runs `git http-backend` as a web server would. It unpacks gzip bodies itself.
 fn backend(shared: &Shared, request: &Request, body: &[u8]) -> Answer {
+    let began = Instant::now();
+    let answer = run_backend(shared, request, body);
+    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    shared.busy.fetch_add(micros, Ordering::SeqCst);
+    answer
+}
+
+fn run_backend(shared: &Shared, request: &Request, body: &[u8]) -> Answer {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let path = path.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(path);
     let mut command = Command::new("git");

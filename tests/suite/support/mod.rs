@@ -1,4 +1,7 @@
 //! What tests share.
 
 pub(crate) mod git_server;
+pub(crate) mod proxy;
+pub(crate) mod real;
 pub(crate) mod repo;
+pub(crate) mod tls;
