@@ -12,6 +12,7 @@ use crate::report::Out;
 mod explain;
 mod ledger;
 mod next_version;
+mod open;
 mod rehearse;
 mod set_image;
 

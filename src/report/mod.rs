@@ -5,6 +5,8 @@
 //! Start reading at [`Out`]. Used by `cli`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this folder is the program's only voice")]
 
+pub mod ledger;
+
 use std::io::{IsTerminal, Write};
 
 use crate::error::Error;

@@ -9,6 +9,7 @@ mod content;
 mod database;
 mod fetch;
 mod http_answer;
+pub mod local;
 mod network;
 pub mod objects;
 mod push;
