@@ -13,10 +13,8 @@ fn legal(state: &State) -> Vec<Event> {
         let opened = |first| Event::Opened { run: run.clone(), plan: plan("dev", 1), first };
         return vec![opened(None), opened(Some(overlay_write("dev", 1)))];
     };
-    let mut next = vec![
-        Event::Failed { run: run.clone(), why: "it broke".into() },
-        Event::Superseded { run: run.clone(), by: "a later one".into() },
-    ];
+    let mut next =
+        vec![Event::Failed { run: run.clone(), why: "it broke".into() }, Event::Superseded { run: run.clone(), by: "a later one".into() }];
     let refused = open.done.iter().any(|it| matches!(it.outcome, Outcome::Refused { .. }));
     if open.intended.is_some() {
         next.push(Event::Did { run: run.clone(), outcome: landed(1) });
