@@ -34,7 +34,7 @@ pub fn show(entry: &Entry, out: &Out) {
 /// `ledger verify`.
 pub fn verified(report: &Report, out: &Out) {
     for finding in report.findings.iter().take(SHOWN) {
-        out.text(format!("{}  {}  {}", paint(out.colour(), "31", &place(finding)), finding.kind, finding.what));
+        out.text(format!("{}  {}  {}", paint(out.colour(), "31", &place(finding)), finding.kind, plain(&finding.what)));
     }
     if report.findings.len() > SHOWN {
         out.text(format!("… and {} more; --output json lists them all.", report.findings.len() - SHOWN));
@@ -79,18 +79,18 @@ fn told(entry: &Entry, colour: bool) -> String {
             lines.push(format!(
                 "{head}  {}  {}  {}",
                 it.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
-                it.actor.initiator,
+                plain(&it.actor.initiator),
                 dim(colour, entry.commit.short())
             ));
-            lines.extend(it.events.iter().map(|event| format!("    {}", sentence(event, it))));
+            lines.extend(it.events.iter().map(|event| format!("    {}", plain(&sentence(event, it)))));
             if let Some(clock) = it.clock {
                 lines.push(format!("    The writer's clock was behind: it said {}.", clock.strftime("%Y-%m-%d %H:%M:%S UTC")));
             }
-            lines.push(format!("    {}", dim(colour, &format!("{signer}; by {}", it.actor.executor))));
+            lines.push(format!("    {}", dim(colour, &plain(&format!("{signer}; by {}", it.actor.executor)))));
         }
         None => lines.push(format!("{}  {}", paint(colour, "31", "unreadable record"), entry.commit.short())),
     }
-    lines.extend(entry.findings.iter().map(|it| format!("    {} {}", paint(colour, "31", &format!("{}:", it.kind)), it.what)));
+    lines.extend(entry.findings.iter().map(|it| format!("    {} {}", paint(colour, "31", &format!("{}:", it.kind)), plain(&it.what))));
     lines.join("\n")
 }
 
@@ -183,10 +183,30 @@ fn step(step: &Step) -> String {
     }
 }
 
+/// What others wrote, on one line and without anything a terminal would obey.
+fn plain(text: &str) -> String {
+    let harmless = |it: char| match it {
+        '\n' | '\t' => ' ',
+        it if it.is_control() || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => '\u{fffd}',
+        it => it,
+    };
+    text.chars().map(harmless).collect()
+}
+
 fn paint(colour: bool, code: &str, text: &str) -> String {
     if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
 fn dim(colour: bool, text: &str) -> String {
     paint(colour, "2", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_cannot_paint_or_move_the_cursor() {
+        assert_eq!(plain("a\u{1b}[2Jb\nc\u{202e}"), "a\u{fffd}[2Jb c\u{fffd}");
+    }
 }

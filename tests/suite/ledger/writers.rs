@@ -268,3 +268,44 @@ fn lengthen(stage: &Stage, length: usize) {
     long.push(last.clone().signed_by(1, |it| it.replace("\"seq\":9,", &seq)));
     stage.force(&long);
 }
+
+/// The server dies after it moved the branch and before it could say so; meanwhile somebody appends on top.
+#[test]
+fn a_lost_answer_is_looked_up_and_nothing_is_written_twice() {
+    for somebody_goes_on in [false, true] {
+        let stage = Stage::new();
+        stage.play(1);
+        let flag = |name: &str| stage.dir.path().join(name);
+        let hook = stage.origin().join("hooks/reference-transaction");
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = committed ] && [ ! -e '{0}' ] || exit 0\n: > '{0}'\nwhile [ ! -e '{1}' ]; do sleep 0.05; done\nkill -9 $PPID\n",
+            flag("moved").display(),
+            flag("die").display()
+        );
+        std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        std::fs::write(&hook, script).unwrap();
+        std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let ledger = stage.ledger("one");
+        let tip = ledger.tip().unwrap().unwrap();
+        let outcome = thread::scope(|scope| {
+            let appending = scope.spawn(|| ledger.append(Some(&tip), &story("dev", 5)[0], at(500), &actor()));
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while !flag("moved").exists() {
+                assert!(Instant::now() < deadline, "the hook never ran");
+                thread::sleep(Duration::from_millis(10));
+            }
+            if somebody_goes_on {
+                let other = stage.ledger("two");
+                let tip = other.tip().unwrap().unwrap();
+                recorded(other.append(Some(&tip), &story("prod", 6)[0], at(501), &actor()).unwrap());
+            }
+            std::fs::write(flag("die"), "").unwrap();
+            appending.join().unwrap()
+        });
+        let ours = recorded(outcome.unwrap());
+        assert_eq!(ours.seq, tip.seq + 1);
+        let report = stage.ledger("verifier").verify(None).unwrap();
+        assert!(report.ok(), "{:?}", report.findings);
+        assert_eq!(report.records, tip.seq + 2 + u64::from(somebody_goes_on));
+    }
+}
