@@ -16,6 +16,7 @@ mod ledger;
 mod next_version;
 mod plan;
 mod promote;
+mod open;
 mod rehearse;
 mod set_image;
 mod status;

@@ -11,6 +11,7 @@ mod progress;
 pub mod status;
 
 pub use progress::Progress;
+pub mod ledger;
 
 use std::io::{IsTerminal, Write};
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod git_server;
 pub(crate) mod proxy;
+pub(crate) mod real;
 pub(crate) mod repo;
 pub(crate) mod scripted;
 pub(crate) mod sim;
