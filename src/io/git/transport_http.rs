@@ -76,10 +76,12 @@ impl Read for Exchange {
             None => self.exchange().map_err(|it| self.session.fail(it.error, it.denied))?,
         };
         let answer = self.answer.insert(answer);
-        answer.read(into).map_err(|why| {
+        let count = answer.read(into).map_err(|why| {
             let error = Error::remote(format!("The answer of {} broke off.", self.base)).because(why);
             self.session.fail(error, false)
-        })
+        })?;
+        self.session.receive(count).map_err(|error| self.session.fail(error, false))?;
+        Ok(count)
     }
 }
 

@@ -160,6 +160,7 @@ impl GitServer {
     }
 }
 
+#[allow(dead_code, reason = "the benchmark asks")]
 impl GitServer {
     /// How long git worked on this side since the last question.
     pub(crate) fn busy(&self) -> Duration {
@@ -366,6 +367,3 @@ fn write_answer(writer: &mut impl Write, status: u16, headers: &[(String, String
     writer.write_all(&[head.as_bytes(), body].concat())?;
     writer.flush()
 }
-
-/// A deadline that nothing in these tests should come near.
-pub(crate) const LONG: Duration = Duration::from_secs(30);
