@@ -128,7 +128,8 @@ impl Trouble {
             Some(failure) => failure.error,
             None => {
                 let words = words(&self.git);
-                let last = words.contains("remote error") && FINAL_WORDS.iter().any(|it| words.contains(it));
+                let last = words.contains("remote object format")
+                    || words.contains("remote error") && FINAL_WORDS.iter().any(|it| words.contains(it));
                 let kind = if last { Kind::RemoteFinal } else { Kind::Remote };
                 Error::new(kind, format!("The conversation with {address} failed: {words}."))
             }
