@@ -87,6 +87,11 @@ impl Session {
         std::io::Error::other("the transport failed")
     }
 
+    /// Whether something went wrong already.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// What is left of the total time; `None` when it is used up.
     pub(super) fn time_left(&self) -> Option<Duration> {
         self.network.limits.total.checked_sub(self.began.elapsed()).filter(|left| !left.is_zero())
