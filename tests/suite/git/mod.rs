@@ -8,6 +8,7 @@ mod nginx;
 mod races;
 mod refusals;
 mod ssh;
+mod together;
 mod ways_out;
 
 use std::path::Path;
