@@ -1,10 +1,11 @@
 //! Opening what a command works on: which repository, which branch, whose keys, and where the cache is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Global;
 use crate::error::{Error, Result};
+use crate::io::cache;
 use crate::io::credentials;
 use crate::io::files;
 use crate::io::git::{Remote, Store, local};
@@ -35,15 +36,19 @@ impl Where {
     /// The ledger, for reading.
     pub(super) fn ledger(&self, global: &Global) -> Result<Ledger> {
         let cache = self.cache_dir()?;
-        let Some(repo) = &self.repo else { return self.of_pipeline(global) };
+        let Some(repo) = &self.repo else { return self.of_pipeline(global, &cache) };
         let remote = Remote { url: address(repo)?, token: credentials::environment("TOMODA_GIT_TOKEN").map(Secret::new) };
         let store = Arc::new(Store::open(remote.clone(), &cache)?);
         let branch = BranchName::parse(&self.branch).map_err(Error::usage)?;
         Ok(Ledger::of_stranger(store, branch, &self.keys()?)?.remembering(&cache, &remote))
     }
 
-    fn of_pipeline(&self, _global: &Global) -> Result<Ledger> {
-        Err(Error::usage("Where is the ledger?").hint("Give --repo URL and --trusted KEY."))
+    /// The ledger of the pipeline that the command line names.
+    fn of_pipeline(&self, global: &Global, cache: &Path) -> Result<Ledger> {
+        let pipeline = super::journey::pipeline(global)?;
+        let remote = crate::live::remote(&pipeline.config.repo, pipeline.config.token.as_ref())?;
+        let store = Arc::new(Store::open(remote.clone(), cache)?);
+        Ok(Ledger::new(store, &pipeline.ledger, None, &pipeline.name)?.remembering(cache, &remote))
     }
 
     /// The keys on the command line and in the file.
@@ -62,15 +67,7 @@ impl Where {
 
     /// The cache directory.
     pub(super) fn cache_dir(&self) -> Result<PathBuf> {
-        let below = |variable: &str, path: &str| credentials::environment(variable).map(|it| PathBuf::from(it).join(path));
-        let absolute = |it: &PathBuf| it.is_absolute();
-        self.cache_dir
-            .clone()
-            .or_else(|| below("XDG_CACHE_HOME", "tomoda-release").filter(absolute))
-            .or_else(|| below("HOME", ".cache/tomoda-release").filter(absolute))
-            .ok_or_else(|| {
-                Error::usage("There is no cache directory: neither XDG_CACHE_HOME nor HOME is set.").hint("Give --cache-dir DIR.")
-            })
+        self.cache_dir.clone().map_or_else(cache::dir, Ok)
     }
 }
 
