@@ -184,7 +184,7 @@ struct Answer {
 impl Answer {
     fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body)
-            .map_err(|why| Error::remote(format!("{} did not answer with JSON while {}.", self.server, self.doing)).because(why))
+            .map_err(|why| Error::remote(format!("{} did not answer with JSON while {}: {why}.", self.server, self.doing)))
     }
 
     /// The message of a Kubernetes `Status`; `None` when something in front of Kubernetes answered.
@@ -232,6 +232,10 @@ fn call_failed(server: &str, doing: &str, why: kube::Error) -> Error {
     if is_about_certificates(&why) {
         return Error::remote_final(format!("The certificate of the Kubernetes API at {server} is not trusted while {doing}: {cause}."))
             .hint("Check `certificate-authority-data` and the server's name in the kubeconfig.");
+    }
+    if cause.contains("corrupt message") {
+        return Error::remote_final(format!("The Kubernetes API at {server} does not speak TLS, while {doing}: {cause}."))
+            .hint("Is this the API server's port, and is there a proxy in front of it?");
     }
     if cause.contains("timed out") || cause.contains("deadline") {
         return Error::remote(format!("The Kubernetes API at {server} did not answer in time while {doing}."));
@@ -283,7 +287,7 @@ fn is_about_certificates(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(it) = cause {
         let said = it.to_string().to_lowercase();
-        if said.contains("certificate") || said.contains("unknownissuer") || said.contains("corrupt message") {
+        if said.contains("certificate") || said.contains("unknownissuer") {
             return true;
         }
         cause = it.source();

@@ -1,7 +1,7 @@
 //! The Kubernetes API and HTTP probes under faults: each is told apart, in a sentence, in bounded time, without a secret.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -11,6 +11,8 @@ use tomoda_release::io::kube::{Cluster, Collection};
 use tomoda_release::io::probe;
 use tomoda_release::model::{ApplicationName, Ask, Asked, Seen};
 use tomoda_release::observe::{argo, workloads};
+
+use crate::support::tls::Authority;
 
 const TOKEN: &str = "s3cr3t-t0k3n";
 const WITHIN: Duration = Duration::from_millis(700);
@@ -139,9 +141,29 @@ async fn a_server_that_is_not_there_and_one_that_nobody_trusts_are_told_apart() 
     let why = with_token(&closed.to_string(), "http").await.get(&deployments(), "web").await.unwrap_err();
     assert!(why.kind() == Kind::Remote && why.to_string().contains("cannot be reached"), "{}", why.chain());
 
-    let (plain, _requests) = stand_in(answer("400 Bad Request", "text/plain", "this is http"));
+    let plain = speak(|stream| drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\nspeak http")));
     let why = with_token(&plain, "https").await.get(&deployments(), "web").await.unwrap_err();
-    assert!(matches!(why.kind(), Kind::Remote | Kind::RemoteFinal), "{}", why.chain());
+    assert!(why.kind() == Kind::RemoteFinal && why.to_string().contains("does not speak TLS"), "{}", why.chain());
+
+    let config = Authority::new().server();
+    let untrusted = speak(move |stream| {
+        let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+        connection.complete_io(stream).ok();
+    });
+    let why = with_token(&untrusted, "https").await.get(&deployments(), "web").await.unwrap_err();
+    assert!(why.kind() == Kind::RemoteFinal && why.to_string().contains("is not trusted"), "{}", why.chain());
+}
+
+/// A server that does this with each connection before it reads anything.
+fn speak(what: impl Fn(&mut TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            what(&mut stream.unwrap());
+        }
+    });
+    address
 }
 
 #[tokio::test]
