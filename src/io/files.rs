@@ -45,8 +45,7 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
     fresh.write_all(content).map_err(failed)?;
     keep_owner(fresh.path(), &before);
     fresh.as_file().set_permissions(before.permissions()).map_err(failed)?;
-    // Before the rename, or a crash could leave an empty file under the name.
-    fresh.as_file().sync_all().map_err(failed)?;
+    // Not synced to the disk: like git's own files it can be had again, and on a busy disk that costs more than all the rest.
     fresh.persist(&target).map_err(|error| failed(error.error))?;
     Ok(())
 }
