@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use super::field::{Entries, Field};
 
+/// A reference to a secret, for editors: they say so while somebody is about to write the secret itself.
+const SECRET: &str = r"^(env:\w+|file:.+)$";
+
 /// How one app gets from a new image to healthy production.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +52,7 @@ pub(super) struct App {
     pub(super) initial: Field<String>,
     /// The token to log in with, as `env:NAME` or `file:PATH`. Default: the git credentials of the machine.
     #[serde(default)]
+    #[schemars(extend("pattern" = SECRET))]
     pub(super) token: Field<String>,
     /// The GitHub repository, for the release page. Default: no release page.
     #[serde(default)]
@@ -66,6 +70,7 @@ pub(super) struct GitHub {
     pub(super) api: Field<String>,
     /// The token, as `env:NAME` or `file:PATH`. Default: the token of `app`.
     #[serde(default)]
+    #[schemars(extend("pattern" = SECRET))]
     pub(super) token: Field<String>,
 }
 
@@ -83,6 +88,7 @@ pub(super) struct Config {
     pub(super) landing: Field<Landing>,
     /// The token to log in with, as `env:NAME` or `file:PATH`. Default: the git credentials of the machine.
     #[serde(default)]
+    #[schemars(extend("pattern" = SECRET))]
     pub(super) token: Field<String>,
     /// The author of the commits: `Name <address>`.
     #[serde(default)]
@@ -121,6 +127,7 @@ pub(super) struct Ledger {
 #[schemars(deny_unknown_fields)]
 pub(super) struct Sign {
     /// An OpenSSH ed25519 private key, as `env:NAME` or `file:PATH`.
+    #[schemars(extend("pattern" = SECRET))]
     pub(super) ssh_key: Field<String>,
 }
 
@@ -137,7 +144,7 @@ pub(super) struct Component {
 /// An environment: one overlay, its namespace, its gates. It has `follow` or `release`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("oneOf" = [{ "required": ["follow"] }, { "required": ["release"] }]))]
 pub(super) struct Environment {
     /// Its name.
     pub(super) name: Field<String>,
@@ -292,7 +299,7 @@ pub(super) struct ArgoCd {
 
 /// Every workload runs the expected image.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("type" = ["object", "null"]))]
 pub(super) struct Rollout {
     /// How long it may take. Default: `10m`.
     #[serde(default)]
@@ -310,6 +317,7 @@ pub(super) struct Http {
     pub(super) status: Field<u16>,
     /// JSON pointers into the answer and the text each has to show; `{tag}`, `{version}`, `{commit}` and `{digest}` are filled in.
     #[serde(default)]
+    #[schemars(extend("additionalProperties" = { "type": ["string", "number", "boolean"] }))]
     pub(super) json: Field<Entries<String>>,
     /// The component the placeholders are about. Default: the first one.
     #[serde(default)]
@@ -352,5 +360,6 @@ pub(super) struct Basic {
     /// The name.
     pub(super) username: Field<String>,
     /// The password, as `env:NAME` or `file:PATH`.
+    #[schemars(extend("pattern" = SECRET))]
     pub(super) password: Field<String>,
 }
