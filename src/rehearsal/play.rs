@@ -1,5 +1,6 @@
 //! What a person does in a rehearsal: push a change, run the commands, stop.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -76,11 +77,18 @@ pub async fn dev_image(world: &World, component: &str, commit: &str, seen: &mut 
     }
 }
 
+/// What a person's commands have in their environment: the world's, and a cache that goes away with it.
+fn environment(world: &World) -> BTreeMap<String, String> {
+    let mut environment = world.environment().clone();
+    environment.insert("XDG_CACHE_HOME".to_owned(), world.folder().join("cache").display().to_string());
+    environment
+}
+
 /// Runs one command of this same program in the world, with this terminal.
 pub async fn command(world: &World, arguments: &[&str]) -> Result<ExitStatus> {
     let program = std::env::current_exe().map_err(|why| Error::bug("This program cannot find itself.").because(why))?;
     let mut command = Command::new(program);
-    command.args(arguments).envs(world.environment()).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).envs(environment(world)).stdin(Stdio::null()).kill_on_drop(true);
     command.status().await.map_err(|why| Error::bug("This program cannot run itself.").because(why))
 }
 
@@ -150,7 +158,7 @@ pub fn tags(world: &World) -> Vec<String> {
 pub fn write_environment(world: &World) -> Result<PathBuf> {
     let path = world.folder().join("env.sh");
     let line = |(name, value): (&String, &String)| format!("export {name}='{}'\n", value.replace('\'', "'\\''"));
-    let script: String = world.environment().iter().map(line).collect();
+    let script: String = environment(world).iter().map(line).collect();
     std::fs::write(&path, script).map_err(|why| Error::remote("The rehearsal cannot write to its folder.").because(why))?;
     Ok(path)
 }

@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod cluster;
 mod config;
 mod gates;
 mod git;
