@@ -138,6 +138,9 @@ async fn perform(world: &World, out: &Out) -> Result<()> {
         }
     }
     sum_up(world, out, config_before.as_deref());
+    for request in world.backstage.requests.not_understood() {
+        out.note(format!("The rehearsal did not understand {request}."));
+    }
     out.text(format!("\nAll of it took {:.1} s.", clock::now().duration_since(begun).as_secs_f64()));
     Ok(())
 }

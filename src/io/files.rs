@@ -30,6 +30,13 @@ pub fn read_text(path: &Path, most: usize) -> Result<String> {
     })
 }
 
+/// Writes a file, making the folders it is in.
+pub fn write(path: &Path, content: &str) -> Result<()> {
+    let failed = |error: std::io::Error| Error::config(format!("{} cannot be written.", path.display())).because(error);
+    path.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
+    fs::write(path, content).map_err(failed)
+}
+
 /// Replaces what a file holds: all of it or nothing, keeping its mode and owner. Of a link, the file it leads to.
 pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let shown = path.display();

@@ -1,14 +1,15 @@
 //! What a person does in a rehearsal: push a change, run the commands, stop.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
-use tokio::process::Command;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::stage::Event;
 use super::{World, dev_tag, git};
 use crate::error::{Error, Result};
+use crate::io::{files, process};
 
 /// The wish of somebody outside that this process end: Ctrl-C, SIGTERM, a terminal that closes.
 #[derive(Debug)]
@@ -50,9 +51,7 @@ pub async fn push(world: &World, changes: &[Change<'_>]) -> Result<String> {
     run_git(dir, &["clone", "--quiet", &world.git.url(git::APP), "."]).await?;
     for change in changes {
         for (path, text) in change.files {
-            let path = dir.join(path);
-            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
-            written.map_err(|why| Error::remote("The rehearsal cannot write to its folder.").because(why))?;
+            files::write(&dir.join(path), text)?;
         }
         run_git(dir, &["add", "--all"]).await?;
         run_git(dir, &["commit", "--quiet", "--message", change.subject]).await?;
@@ -76,11 +75,18 @@ pub async fn dev_image(world: &World, component: &str, commit: &str, seen: &mut 
     }
 }
 
+/// What a person's commands have in their environment: the world's, and a cache that goes away with it.
+fn environment(world: &World) -> BTreeMap<String, String> {
+    let mut environment = world.environment().clone();
+    environment.insert("XDG_CACHE_HOME".to_owned(), world.folder().join("cache").display().to_string());
+    environment
+}
+
 /// Runs one command of this same program in the world, with this terminal.
 pub async fn command(world: &World, arguments: &[&str]) -> Result<ExitStatus> {
     let program = std::env::current_exe().map_err(|why| Error::bug("This program cannot find itself.").because(why))?;
-    let mut command = Command::new(program);
-    command.args(arguments).envs(world.environment()).stdin(Stdio::null()).kill_on_drop(true);
+    let mut command = process::command(program);
+    command.args(arguments).envs(environment(world)).stdin(Stdio::null());
     command.status().await.map_err(|why| Error::bug("This program cannot run itself.").because(why))
 }
 
@@ -105,7 +111,7 @@ pub fn commits_since(world: &World, repository: &str, branch: &str, since: Optio
 
 /// Runs git with nothing of this machine's configuration.
 async fn run_git(dir: &Path, arguments: &[&str]) -> Result<String> {
-    let mut command = Command::new("git");
+    let mut command = process::command("git");
     let author = [("NAME", "Mei Lin"), ("EMAIL", "mei@tomoda.life")];
     for (key, value) in author {
         command.env(format!("GIT_AUTHOR_{key}"), value).env(format!("GIT_COMMITTER_{key}"), value);
@@ -119,8 +125,7 @@ async fn run_git(dir: &Path, arguments: &[&str]) -> Result<String> {
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("NO_PROXY", "127.0.0.1")
         .env("no_proxy", "127.0.0.1")
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+        .stdin(Stdio::null());
     for inherited in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(inherited);
     }
@@ -150,7 +155,7 @@ pub fn tags(world: &World) -> Vec<String> {
 pub fn write_environment(world: &World) -> Result<PathBuf> {
     let path = world.folder().join("env.sh");
     let line = |(name, value): (&String, &String)| format!("export {name}='{}'\n", value.replace('\'', "'\\''"));
-    let script: String = world.environment().iter().map(line).collect();
-    std::fs::write(&path, script).map_err(|why| Error::remote("The rehearsal cannot write to its folder.").because(why))?;
+    let script: String = environment(world).iter().map(line).collect();
+    files::write(&path, &script)?;
     Ok(path)
 }

@@ -22,7 +22,7 @@ use super::registry::{Images, Registry};
 use super::stage::{Backstage, Chance, Server};
 use super::{app, history, pipeline};
 use crate::error::{Error, Result};
-use crate::io::clock;
+use crate::io::{clock, files};
 
 /// A running world.
 #[derive(Debug)]
@@ -173,9 +173,8 @@ impl World {
         let secret = key.to_openssh(LineEnding::LF).map_err(|why| Error::bug("The new key cannot be written.").because(why))?;
         let folder = self.folder.path();
         let (token, gcloud) = (folder.join("access-token"), folder.join("gcloud"));
-        let files = [(self.pipeline(), text), (self.kubeconfig(), self.cluster.kubeconfig()), (token.clone(), "rehearsal-token".into())];
-        let written = files.iter().try_for_each(|(path, text)| std::fs::write(path, text));
-        written.and_then(|()| std::fs::create_dir_all(&gcloud)).map_err(|why| no_folder(&why))?;
+        let all = [(self.pipeline(), text), (self.kubeconfig(), self.cluster.kubeconfig()), (token.clone(), "rehearsal-token".into())];
+        all.iter().try_for_each(|(path, text)| files::write(path, text))?;
         let shown = |path: &Path| path.display().to_string();
         let pairs = [
             ("TOMODA_RELEASE_PIPELINE", shown(&self.pipeline())),

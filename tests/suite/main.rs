@@ -10,6 +10,7 @@
 
 mod builds;
 mod cli;
+mod cluster;
 mod config;
 mod gates;
 mod git;

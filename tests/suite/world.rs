@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;
 
-use crate::support::world::{Rehearsal, instant};
+use crate::support::world::{Rehearsal, has, instant, until};
 
 #[test]
 fn prints_where_everything_is_and_ends_without_a_trace() {
@@ -33,6 +33,47 @@ fn a_wrong_fault_is_a_usage_error_before_anything_starts() {
     let output = Command::new(env!("CARGO_BIN_EXE_tomoda-release")).args(["rehearse", "--fault", "git POST"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("hint:"), "{output:?}");
+}
+
+#[test]
+fn programs_of_a_second_terminal_see_the_world() {
+    let rehearsal = Rehearsal::start(&["--instant"]);
+    let mut clone = rehearsal.command("git");
+    clone.args(["clone", "--quiet", rehearsal.url("config"), "devops"]).current_dir(rehearsal.home.path());
+    assert!(clone.status().unwrap().success());
+    if has("kubectl") {
+        let mut kubectl = rehearsal.command("kubectl");
+        let output = kubectl.args(["get", "applications,deployments", "--all-namespaces", "--output", "name"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        for name in ["application.argoproj.io/tomoda", "application.argoproj.io/prod-tomoda", "deployment.apps/tomoda-api"] {
+            assert!(said.lines().any(|it| it == name), "{name}: {output:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pipeline_file_says_where_everything_is() {
+    let world = instant().await;
+    let pipeline = tomoda_release::config::load(&world.pipeline()).unwrap();
+    assert_eq!(pipeline.name.as_str(), "tomoda");
+    assert_eq!(pipeline.registries[0].endpoint.as_deref(), Some(world.registry.url()));
+    assert_eq!(pipeline.app.github.unwrap().api, world.github.url());
+    let key = std::fs::read_to_string(world.pipeline()).unwrap();
+    let private = ssh_key::PrivateKey::from_openssh(&world.environment()["TOMODA_LEDGER_KEY"]).unwrap();
+    let public = private.public_key().to_openssh().unwrap();
+    assert!(key.contains(&format!("release-bot {}", public.rsplit_once(' ').unwrap().0)), "{public}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_app_says_what_the_cluster_runs() {
+    let world = instant().await;
+    for (name, version) in [("dev", None), ("prod", Some("v0.4.2"))] {
+        let url = format!("{}/{name}/health", world.app_url());
+        let healthy = async || reqwest::get(&url).await.unwrap().error_for_status().ok();
+        let said: Value = until("a healthy app", healthy).await.json().await.unwrap();
+        let (told, commit) = (said["version"].as_str().unwrap(), said["commit"].as_str().unwrap());
+        assert_eq!(told, version.map_or_else(|| tomoda_release::rehearsal::dev_tag(commit), str::to_owned));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

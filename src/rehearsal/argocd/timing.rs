@@ -112,6 +112,11 @@ impl From<ClusterTiming> for Timing {
     fn from(it: ClusterTiming) -> Self {
         let usual = Self::default();
         // A rolling update of few replicas starts two pods, one after the other.
-        Self { compare: it.compare, recompare: it.compare.min(usual.recompare), sync: it.sync, pod_ready: it.rollout / 3, ..usual }
+        let chosen =
+            Self { compare: it.compare, recompare: it.compare.min(usual.recompare), sync: it.sync, pod_ready: it.rollout / 3, ..usual };
+        if it.compare.is_zero() {
+            return Self { write: ms(1), after_operation: ms(5), live_cache: ms(10), controller: ms(1), ..chosen };
+        }
+        chosen
     }
 }

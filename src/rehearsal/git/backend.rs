@@ -12,10 +12,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 
 use crate::error::{Error, Result};
+use crate::io::{credentials, process};
 
 const PIECE: usize = 64 << 10;
 
@@ -29,7 +30,7 @@ pub(super) struct Call {
 /// Where git keeps the program.
 pub(super) async fn find() -> Result<PathBuf> {
     let missing = || Error::usage("The rehearsal needs the git program with its http-backend.").hint("Install git.");
-    let output = Command::new("git").arg("--exec-path").output().await.map_err(|why| missing().because(why))?;
+    let output = process::command("git").arg("--exec-path").output().await.map_err(|why| missing().because(why))?;
     let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).join("git-http-backend");
     if path.is_file() { Ok(path) } else { Err(missing()) }
 }
@@ -61,10 +62,10 @@ pub(super) async fn call(call: Call, request: Request, ended: impl FnOnce() + Se
 /// Nothing of this machine's git configuration takes part; a push needs no permission.
 fn spawn(call: &Call, parts: &axum::http::request::Parts) -> io::Result<Child> {
     let header = |name: HeaderName| parts.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    let mut command = Command::new(&call.program);
+    let mut command = process::command(&call.program);
     command
         .env_clear()
-        .envs(std::env::var_os("PATH").map(|it| ("PATH", it)))
+        .envs(credentials::environment("PATH").map(|it| ("PATH", it)))
         .env("HOME", &call.root)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_PROJECT_ROOT", &call.root)
@@ -80,7 +81,7 @@ fn spawn(call: &Call, parts: &axum::http::request::Parts) -> io::Result<Child> {
     if let Some(length) = parts.headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()) {
         command.env("CONTENT_LENGTH", length);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
 }
 
 /// Passes the body on. When the client goes away in the middle, the program sees the end of its input and gives up.

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::stage::{Backstage, Door, NotUnderstood, Query, Server};
 use crate::error::{Error, Result};
+use crate::io::files;
 
 mod backend;
 mod refs;
@@ -83,11 +84,10 @@ impl GitServer {
              echo \"error: GH006: Protected branch update failed for $name.\" >&2\n    \
              echo \"error: Changes must be made through a pull request.\" >&2\n    exit 1\n  fi\ndone\n"
         );
-        let folder = self.dir(repository).join("hooks");
-        let path = folder.join("pre-receive");
-        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, hook));
-        let written = written.and_then(|()| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)));
-        written.map_err(|why| Error::remote(format!("The hook {} cannot be written.", path.display())).because(why))
+        let path = self.dir(repository).join("hooks/pre-receive");
+        files::write(&path, &hook)?;
+        let executable = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755));
+        executable.map_err(|why| Error::remote(format!("The hook {} cannot be written.", path.display())).because(why))
     }
 
     /// Where one of the repositories is on disk.

@@ -56,9 +56,10 @@ impl std::fmt::Display for Entry {
             write!(f, "?{}", self.query)?;
         }
         match self.status {
-            Some(status) => write!(f, " -> {status}"),
-            None => f.write_str(" -> (running)"),
+            Some(status) => write!(f, " -> {status}")?,
+            None => f.write_str(" -> (running)")?,
         }
+        self.not_understood.as_ref().map_or(Ok(()), |what| write!(f, " ({what})"))
     }
 }
 

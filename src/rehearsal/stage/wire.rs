@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 /// The connection that a request came on.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +59,7 @@ impl axum::serve::Listener for Listener {
 
 /// One connection.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: <TcpListener as axum::serve::Listener>::Io,
     wire: Wire,
 }
 

@@ -1,5 +1,6 @@
 //! What tests share.
 
+pub(crate) mod cluster;
 pub(crate) mod git_server;
 pub(crate) mod proxy;
 pub(crate) mod real;
