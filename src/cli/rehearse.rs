@@ -8,7 +8,8 @@ use jiff::SignedDuration;
 use super::Global;
 use crate::error::{Error, Result};
 use crate::io::clock;
-use crate::rehearsal::play::{self, Change};
+use crate::rehearsal::cloud_build::{Ending, Status};
+use crate::rehearsal::play::{self, Change, Stop};
 use crate::rehearsal::stage::{Event, Fault};
 use crate::rehearsal::{Options, Pace, World, git};
 use crate::report::Out;
@@ -34,7 +35,14 @@ pub(super) struct Args {
     /// Let builds of dev images wait for a person's approval, as Tomoda's do.
     #[arg(long)]
     manual_approval: bool,
-    /// Order a fault: "SERVER METHOD PATH [nth=N] [times=N] status=CODE|delay=TIME|cut=BYTES|reset=before|after|redirect=URL".
+    /// Let the next build of this trigger fail.
+    #[arg(long, value_name = "TRIGGER")]
+    fail_build: Vec<String>,
+    /// Order a fault: "SERVER METHOD PATH [nth=N] [times=N] EFFECT".
+    ///
+    /// SERVER is one of git, registry, cloudbuild, kubernetes, github, app; METHOD and PATH are as in the request; in all
+    /// three `*` stands for anything. EFFECT is one of status=CODE (with retry-after=TEXT or html), delay=TIME (before
+    /// anything happens), late=TIME (after it happened), cut=BYTES, reset=before, reset=after, redirect=URL.
     #[arg(long, value_name = "SPEC")]
     fault: Vec<String>,
 }
@@ -56,14 +64,15 @@ pub(super) fn run(args: Args, _global: &Global, out: &Out) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|why| Error::bug("The asynchronous runtime does not start.").because(why))?;
     let result = runtime.block_on(async {
+        let mut stop = Stop::listen()?;
         let world = World::start(options(&args)).await?;
         faults.into_iter().for_each(|fault| world.backstage.faults.order(fault));
-        let played = tokio::select! {
-            it = present(&world, &args, out) => it,
-            () = play::told_to_stop() => Ok(()),
-        };
+        for trigger in &args.fail_build {
+            world.cloud_build.next_build_ends(trigger, Ending::With(Status::Failure));
+        }
+        let shown = if out.is_json() { serve(&world, &mut stop, out).await } else { play(&world, &mut stop, &args, out).await };
         let stopped = world.stop().await;
-        played.and(stopped)
+        shown.and(stopped)
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     result
@@ -82,20 +91,27 @@ fn time(text: &str) -> Result<Duration, String> {
     time.try_into().map_err(|_| "a time cannot be negative".to_owned())
 }
 
-async fn present(world: &World, args: &Args, out: &Out) -> Result<()> {
-    if out.is_json() {
-        out.json_line(&world.described());
-        std::future::pending::<()>().await;
+/// For programs: one line when everything answers, and nothing more until the end.
+async fn serve(world: &World, stop: &mut Stop, out: &Out) -> Result<()> {
+    out.json_line(&world.described());
+    stop.wanted().await;
+    Ok(())
+}
+
+/// For people: the journey, and with `--keep` the world afterwards.
+async fn play(world: &World, stop: &mut Stop, args: &Args, out: &Out) -> Result<()> {
+    let played = tokio::select! {
+        it = perform(world, out) => it,
+        () = stop.wanted() => return Ok(()),
+    };
+    if args.keep {
+        if let Err(why) = &played {
+            out.note(why.chain());
+        }
+        invite(world, out)?;
+        stop.wanted().await;
     }
-    let played = perform(world, out).await;
-    if !args.keep {
-        return played;
-    }
-    if let Err(why) = played {
-        out.error(&why);
-    }
-    invite(world, out)?;
-    std::future::pending().await
+    played
 }
 
 /// Plays the journey with the real commands, as child processes that know nothing but the pipeline and the environment.

@@ -34,8 +34,8 @@ pub use range::Range;
 pub use run::{Done, Hold, OpenRun, Passed, Proved, ProvedImage, RunId, RunKind, State};
 pub use secret::{Secret, SecretRef};
 pub use sighting::{
-    AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, OperationSeen, OverlayImage,
-    OverlaySeen, Seen, Sighting, TagSeen, TaggedImage, WorkloadSeen,
+    AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, OperationSeen, OverlaySeen, Seen,
+    Sighting, TagSeen, TaggedImage, WorkloadSeen,
 };
 pub use step::{Outcome, OverlayWrite, PageWrite, Performed, Step, StepKey, TagCut, Work};
 pub use version::{Level, TagTemplate, Version};

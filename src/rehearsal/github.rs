@@ -140,11 +140,12 @@ async fn edit(
 ) -> Result<Response, NotUnderstood> {
     Query::of(&uri, &[])?;
     let body = json_body(&body)?;
-    known_fields(&body, CREATED)?;
+    // octocrab repeats the id in the body, which GitHub does not mind.
+    known_fields(&body, &[CREATED, &["release_id"]].concat())?;
     let mut releases = desk.releases();
     let Some(release) = releases.iter_mut().find(|it| it["id"] == id) else { return Ok(not_found()) };
     let edited: BTreeSet<&str> = ["name", "body", "draft", "prerelease"].into();
-    for (key, value) in body.as_object().into_iter().flatten().filter(|(key, _)| edited.contains(key.as_str())) {
+    for (key, value) in body.as_object().into_iter().flatten().filter(|(key, value)| edited.contains(key.as_str()) && !value.is_null()) {
         release[key] = value.clone();
     }
     Ok(axum::Json(release.clone()).into_response())

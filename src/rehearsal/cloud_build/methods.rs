@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::build::{Build, LOCATION, PROJECT, PROJECT_NUMBER};
+use super::build::{Build, LOCATION, PROJECT, PROJECT_NUMBER, Status};
 use super::filter::Filter;
 use super::problem::Problem;
 use super::recipe::Cause;
@@ -63,7 +63,6 @@ fn answer(yard: &Yard, method: &Method, uri: &Uri, body: &[u8]) -> Answer {
 fn target(path: &str) -> Option<Result<(&str, Target<'_>), Problem>> {
     let parts: Vec<&str> = path.strip_prefix("/v1/")?.split('/').collect();
     let (project, location, rest) = match parts.as_slice() {
-        ["operations", "build", project, name] => return Some(owned(project, "global", Target::Operation(name))),
         ["projects", project, "locations", location, rest @ ..] => (project, *location, rest),
         ["projects", project, rest @ ..] => (project, "global", rest),
         _ => return None,
@@ -218,16 +217,20 @@ fn operation_by_name(yard: &Yard, name: &str, uri: &Uri) -> Answer {
 fn operation(build: &Build, encoding: Encoding) -> Value {
     let described = build.json(encoding);
     let mut operation = json!({
-        "name": format!("operations/build/{PROJECT}/{}", URL_SAFE_NO_PAD.encode(&build.id)),
+        "name": format!("projects/{PROJECT_NUMBER}/locations/{LOCATION}/operations/{}", URL_SAFE_NO_PAD.encode(&build.id)),
         "metadata": {"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata", "build": described},
     });
-    if build.status.is_final() {
+    if build.status == Status::Success {
         let mut response = json!({"@type": "type.googleapis.com/google.devtools.cloudbuild.v1.Build"});
         if let (Some(into), Value::Object(fields)) = (response.as_object_mut(), described) {
             into.extend(fields);
         }
-        operation["done"] = json!(true);
         operation["response"] = response;
+    } else if build.status.is_final() {
+        operation["error"] = json!({"code": 2, "message": "Build failed; check build logs for details"});
+    }
+    if build.status.is_final() {
+        operation["done"] = json!(true);
     }
     operation
 }

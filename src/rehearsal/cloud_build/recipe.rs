@@ -25,8 +25,8 @@ pub(super) struct Cause {
     pub(super) tag: Option<String>,
 }
 
-/// Reads the build file of a commit. The error is what the service says about a build that cannot start.
-pub(super) fn read(repository: &Path, trigger: &Trigger, build_id: &str, cause: &Cause) -> Result<Recipe, (Recipe, String)> {
+/// Reads the build file of a commit; and what the service says when the build cannot start for want of one.
+pub(super) fn read(repository: &Path, trigger: &Trigger, build_id: &str, cause: &Cause) -> (Recipe, Option<String>) {
     let mut recipe = Recipe {
         substitutions: built_in(trigger, build_id, cause),
         steps: Value::Array(Vec::new()),
@@ -34,7 +34,7 @@ pub(super) fn read(repository: &Path, trigger: &Trigger, build_id: &str, cause: 
         logging: "CLOUD_LOGGING_ONLY".to_owned(),
     };
     match file(repository, &cause.commit, &trigger.file) {
-        Err(why) => Err((recipe, why)),
+        Err(why) => (recipe, Some(why)),
         Ok(file) => {
             let own = file["substitutions"].as_object().into_iter().flatten();
             for (key, value) in own.filter_map(|(key, value)| Some((key, value.as_str()?))) {
@@ -43,7 +43,7 @@ pub(super) fn read(repository: &Path, trigger: &Trigger, build_id: &str, cause: 
             recipe.steps = substitute(&file["steps"], &recipe.substitutions);
             recipe.images = texts(&substitute(&file["images"], &recipe.substitutions));
             recipe.logging = file["options"]["logging"].as_str().unwrap_or("LEGACY").to_owned();
-            Ok(recipe)
+            (recipe, None)
         }
     }
 }

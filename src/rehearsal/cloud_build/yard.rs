@@ -134,10 +134,8 @@ impl Yard {
     /// Creates a build. One that cannot even start ends at once.
     pub(super) fn create(&self, trigger: &Trigger, cause: &Cause, now: Timestamp) -> String {
         let id = self.chance.uuid();
-        let (recipe, failure) = match recipe::read(&self.repository, trigger, &id, cause) {
-            Ok(recipe) => (recipe, None),
-            Err((recipe, why)) => (recipe, Some(("FETCH_SOURCE_FAILED", why))),
-        };
+        let (recipe, failure) = recipe::read(&self.repository, trigger, &id, cause);
+        let failure = failure.map(|why| ("FETCH_SOURCE_FAILED", why));
         let waits = trigger.fires == Fires::Push && failure.is_none();
         let status = match (&failure, waits) {
             (Some(_), _) => Status::Failure,

@@ -5,6 +5,7 @@
 //! Start reading at [`GitServer`]. Used by the world.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ use axum::routing::{get, post};
 use tokio::sync::mpsc;
 
 use super::stage::{Backstage, Door, NotUnderstood, Query, Server};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 mod backend;
 mod refs;
@@ -73,6 +74,20 @@ impl GitServer {
     /// The address of one of the repositories.
     pub fn url(&self, repository: &str) -> String {
         format!("{}/{repository}.git", self.server.url())
+    }
+
+    /// Protects a branch as GitHub does: pushes to it are refused, whoever makes them.
+    pub fn protect(&self, repository: &str, branch: &str) -> Result<()> {
+        let hook = format!(
+            "#!/bin/sh\nwhile read -r old new name; do\n  if [ \"$name\" = refs/heads/{branch} ]; then\n    \
+             echo \"error: GH006: Protected branch update failed for $name.\" >&2\n    \
+             echo \"error: Changes must be made through a pull request.\" >&2\n    exit 1\n  fi\ndone\n"
+        );
+        let folder = self.dir(repository).join("hooks");
+        let path = folder.join("pre-receive");
+        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, hook));
+        let written = written.and_then(|()| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)));
+        written.map_err(|why| Error::remote(format!("The hook {} cannot be written.", path.display())).because(why))
     }
 
     /// Where one of the repositories is on disk.

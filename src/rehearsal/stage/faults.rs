@@ -3,7 +3,7 @@
 //! Written as words, so that a command line can hold one:
 //! `registry GET /v2/*/tags/list nth=2 status=503`. After the server, method and path (`*` stands for anything) come
 //! `nth=N` (from the Nth such request on, 1 when absent), `times=N` (how often, 1 when absent) and one effect:
-//! `status=CODE` (with `retry-after=TEXT`, `html`), `delay=300ms`, `cut=BYTES`, `reset=before|after`, `redirect=URL`.
+//! `status=CODE` (with `retry-after=TEXT`, `html`), `delay=300ms`, `late=300ms`, `cut=BYTES`, `reset=before|after`, `redirect=URL`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,8 +23,10 @@ pub enum Effect {
         /// Whether the body is a proxy's page instead of JSON.
         html: bool,
     },
-    /// The answer comes late.
+    /// The request waits before the server does anything.
     Delay(Duration),
+    /// The answer waits after the server did everything.
+    Late(Duration),
     /// The answer ends after this many bytes of its body.
     Cut(usize),
     /// The connection is reset before the server does anything.
@@ -97,13 +99,18 @@ fn effect_of(key: &str, value: &str) -> Option<Effect> {
             let code = value.parse().ok().filter(|it| (100..600).contains(it))?;
             Some(Effect::Status { code, retry_after: None, html: false })
         }
-        "delay" => value.parse::<jiff::SignedDuration>().ok()?.try_into().ok().map(Effect::Delay),
+        "delay" => time(value).map(Effect::Delay),
+        "late" => time(value).map(Effect::Late),
         "cut" => value.parse().ok().map(Effect::Cut),
         "reset" if value == "before" => Some(Effect::ResetBefore),
         "reset" if value == "after" => Some(Effect::ResetAfter),
         "redirect" => Some(Effect::Redirect(value.to_owned())),
         _ => None,
     }
+}
+
+fn time(text: &str) -> Option<Duration> {
+    text.parse::<jiff::SignedDuration>().ok()?.try_into().ok()
 }
 
 /// All faults of one world. Cheap to clone; all clones are one list.

@@ -34,6 +34,12 @@ pub(super) async fn inject(effect: Effect, wire: &Wire, request: Request, next: 
             clock::wait(pause).await;
             next.run(request).await
         }
+        Effect::Late(pause) => {
+            let (parts, body) = next.run(request).await.into_parts();
+            let whole = axum::body::to_bytes(body, MOST_HELD).await.unwrap_or_default();
+            clock::wait(pause).await;
+            Response::from_parts(parts, Body::from(whole))
+        }
         Effect::Cut(bytes) => cut(next.run(request).await, bytes).await,
     }
 }
@@ -70,7 +76,13 @@ async fn cut(answer: Response, bytes: usize) -> Response {
     let sent = whole.slice(..bytes.min(whole.len().saturating_sub(1)));
     parts.headers.remove(TRANSFER_ENCODING);
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
-    let broken = std::io::Error::other("this fault was ordered");
-    let pieces: [Result<Bytes, std::io::Error>; 2] = [Ok(sent), Err(broken)];
-    Response::from_parts(parts, Body::from_stream(stream::iter(pieces)))
+    let pieces = stream::unfold(Some(sent), async |left| match left {
+        Some(sent) => Some((Ok(sent), None)),
+        None => {
+            // What was sent leaves before the end comes.
+            tokio::task::yield_now().await;
+            Some((Err(std::io::Error::other("this fault was ordered")), None::<Bytes>))
+        }
+    });
+    Response::from_parts(parts, Body::from_stream(pieces))
 }
