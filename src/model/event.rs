@@ -1,6 +1,6 @@
 //! Events: everything the ledger can say.
 
-use super::{Evidence, OpenRun, Outcome, Plan, Proved, RunId, Step};
+use super::{CommitId, ComponentName, Digest, Evidence, OpenRun, Outcome, Plan, Proved, RunId, Step};
 
 /// Something that happened, as one record tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,13 @@ pub enum Event {
         /// What came of it.
         outcome: Outcome,
     },
+    /// The builds of a release succeeded, and the registry has what they say they pushed.
+    Built {
+        /// The run.
+        run: RunId,
+        /// One for each component.
+        builds: Vec<Built>,
+    },
     /// A gate said yes.
     Passed {
         /// The run.
@@ -45,7 +52,7 @@ pub enum Event {
     Completed {
         /// The run.
         run: RunId,
-        /// The last gate's yes, when it is told in the same record.
+        /// What was proved.
         proved: Proved,
     },
     /// A run ended badly.
@@ -72,6 +79,7 @@ impl Event {
             Self::Opened { .. } => "run.opened",
             Self::Intended { .. } => "step.intended",
             Self::Did { .. } => "step.done",
+            Self::Built { .. } => "build.observed",
             Self::Passed { .. } => "gate.passed",
             Self::Completed { .. } => "run.completed",
             Self::Failed { .. } => "run.failed",
@@ -86,12 +94,28 @@ impl Event {
             Self::Opened { run, .. }
             | Self::Intended { run, .. }
             | Self::Did { run, .. }
+            | Self::Built { run, .. }
             | Self::Passed { run, .. }
             | Self::Completed { run, .. }
             | Self::Failed { run, .. }
             | Self::Superseded { run, .. } => Some(run),
         }
     }
+}
+
+/// A build that succeeded, as builder and registry agree on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The component.
+    pub component: ComponentName,
+    /// The build's id.
+    pub id: String,
+    /// The page with its log.
+    pub log_url: String,
+    /// The commit it built, where the builder says so.
+    pub commit: Option<CommitId>,
+    /// The image's digest.
+    pub digest: Digest,
 }
 
 /// Who did it: a person or a machine, as far as we know.

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{
-    ApplicationName, BranchName, CommitId, ComponentName, Digest, EnvName, ObjectId, Pin, RepoPath, Repository, State, Tag, Version,
-};
+use super::{ApplicationName, BranchName, CommitId, ComponentName, Digest, EnvName, ObjectId, RepoPath, Repository, State, Tag, Version};
 
 /// Something that was looked at: known, or unknown with the reason. Missing data is never false and never zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,20 +40,22 @@ pub struct Sighting {
     pub at: Timestamp,
     /// What the ledger's tip says.
     pub state: State,
+    /// The sequence number of the ledger's tip; `None` before its first record.
+    pub seq: Option<u64>,
     /// The overlays.
-    pub overlays: BTreeMap<EnvName, OverlaySeen>,
+    pub overlays: BTreeMap<EnvName, Seen<OverlaySeen>>,
     /// The registry's tags, one listing for each repository.
     pub listings: BTreeMap<Repository, Seen<Listing>>,
     /// The app repository.
-    pub app: Option<AppSeen>,
+    pub app: Option<Seen<AppSeen>>,
     /// The builds of a release tag, by component, newest first.
     pub builds: BTreeMap<ComponentName, Seen<Vec<BuildSeen>>>,
-    /// The digest a release tag has in the registry, by component; `None` inside means it is not there yet.
-    pub released: BTreeMap<ComponentName, Seen<Option<Digest>>>,
+    /// The digests of tags that were asked for one by one; `None` inside means that the registry has no such tag.
+    pub digests: BTreeMap<(Repository, Tag), Seen<Option<Digest>>>,
     /// The Argo CD Applications.
     pub applications: BTreeMap<ApplicationName, Seen<ApplicationSeen>>,
-    /// The workloads of the environment that is looked at.
-    pub workloads: BTreeMap<String, Seen<WorkloadSeen>>,
+    /// The workloads of the environment that is looked at; `None` inside means that there is no such Deployment.
+    pub workloads: BTreeMap<String, Seen<Option<WorkloadSeen>>>,
     /// The answers of HTTP probes, by address.
     pub http: BTreeMap<String, Seen<HttpSeen>>,
     /// Whether the release page of the run is published.
@@ -64,15 +64,16 @@ pub struct Sighting {
 
 impl Sighting {
     /// A sighting of nothing but the ledger.
-    pub fn of_ledger(at: Timestamp, state: State) -> Self {
+    pub fn of_ledger(at: Timestamp, state: State, seq: Option<u64>) -> Self {
         Self {
             at,
             state,
+            seq,
             overlays: BTreeMap::new(),
             listings: BTreeMap::new(),
             app: None,
             builds: BTreeMap::new(),
-            released: BTreeMap::new(),
+            digests: BTreeMap::new(),
             applications: BTreeMap::new(),
             workloads: BTreeMap::new(),
             http: BTreeMap::new(),
@@ -81,28 +82,17 @@ impl Sighting {
     }
 }
 
-/// What an overlay says.
+/// An overlay's kustomization, as the branch holds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OverlaySeen {
     /// The tip of the branch it was read at.
     pub tip: CommitId,
-    /// The file inside the repository.
+    /// The kustomization file inside the repository.
     pub file: RepoPath,
-    /// The images entry of each component of the environment.
-    pub images: Vec<OverlayImage>,
+    /// Its content.
+    pub text: String,
     /// The newest commit of the branch that carries the open run's id, if there is one.
     pub ours: Option<CommitId>,
-}
-
-/// One entry of an overlay, for one component.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OverlayImage {
-    /// The component.
-    pub component: ComponentName,
-    /// Its image in this environment.
-    pub repository: Repository,
-    /// What the overlay says.
-    pub pin: Pin,
 }
 
 /// All tags of one registry repository.
@@ -134,6 +124,8 @@ pub struct AppSeen {
     pub history: Vec<HistoryCommit>,
     /// The version tags, all of them, also those elsewhere.
     pub tags: Vec<TagSeen>,
+    /// Tags that look like version tags and are none: `v01.2.3`, or `v1.2.3` on something that is not a commit.
+    pub lookalikes: Vec<String>,
     /// For a component and a commit: the git objects of its paths (`None` where a path is absent there).
     pub sources: BTreeMap<(ComponentName, CommitId), Vec<Option<ObjectId>>>,
     /// For a component: the commits between its image's commit and the release commit that changed its paths.
@@ -219,10 +211,14 @@ pub struct ApplicationSeen {
     pub health: Option<String>,
     /// `status.health.message`.
     pub health_message: Option<String>,
+    /// `status.health.lastTransitionTime`.
+    pub health_since: Option<Timestamp>,
     /// `status.reconciledAt`.
     pub reconciled_at: Option<Timestamp>,
     /// Whether `operation` is set: something is asked for or under way.
     pub operation_requested: bool,
+    /// The revision that `operation` names.
+    pub requested_revision: Option<String>,
     /// `status.operationState`.
     pub operation: Option<OperationSeen>,
     /// `status.conditions`.
@@ -254,6 +250,8 @@ pub struct OperationSeen {
     pub retries: u64,
     /// The limit of retries.
     pub retry_limit: Option<i64>,
+    /// `autoHealAttemptsCount`: tells two operations of one revision and one second apart.
+    pub self_heals: u64,
 }
 
 /// A condition of an Application.
@@ -284,7 +282,7 @@ pub struct WorkloadSeen {
     pub paused: bool,
     /// The images of its pod template, by container.
     pub images: Vec<String>,
-    /// The digests its ready pods really run (`imageID`), where pods could be listed.
+    /// The images its new and ready pods really run (`imageID`: name and digest), where pods could be listed.
     pub running: Vec<String>,
     /// The `Progressing` condition's reason and message.
     pub progressing: Option<(String, String)>,

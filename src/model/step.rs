@@ -90,6 +90,35 @@ impl fmt::Display for StepKey {
     }
 }
 
+/// A step made exact by what was just seen: these bytes, onto this commit. Done once, as it stands, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// One file of the config repository's branch gets this content.
+    CommitFile {
+        /// The step it carries out.
+        step: OverlayWrite,
+        /// The tip it was made for; the branch has to be there still.
+        onto: CommitId,
+        /// The file.
+        file: RepoPath,
+        /// Its whole new content.
+        text: String,
+    },
+    /// A tag of the app repository that must not exist.
+    CreateTag(TagCut),
+    /// A release page that must not exist.
+    CreatePage(PageWrite),
+}
+
+/// What became of one piece of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Performed {
+    /// It is settled.
+    Settled(Outcome),
+    /// Someone else changed what it was made for. Nothing was done: look again.
+    Overtaken,
+}
+
 /// What came of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -8,13 +8,16 @@
 mod content;
 mod database;
 mod fetch;
+pub mod history;
 mod http_answer;
 mod network;
+pub mod objects;
 mod push;
 mod refusal;
 mod remote;
 mod session;
 mod store;
+mod tags;
 mod transport;
 mod transport_http;
 mod transport_program;
