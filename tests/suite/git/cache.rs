@@ -30,8 +30,10 @@ fn spoil(file: &Path, bytes: &[u8]) {
     fs::write(file, bytes).unwrap();
 }
 
-/// Ways to break a repository, by its folder.
-fn damages() -> Vec<(&'static str, fn(&Path))> {
+/// A way to break a repository, given its folder.
+type Damage = fn(&Path);
+
+fn damages() -> Vec<(&'static str, Damage)> {
     vec![
         ("no HEAD", |it| fs::remove_file(it.join("HEAD")).unwrap()),
         ("no objects", |it| fs::remove_dir_all(it.join("objects")).unwrap()),
@@ -145,7 +147,7 @@ fn shallow_and_full_stand_beside_each_other() {
     assert_eq!(store.cached(&main_ref()).unwrap().as_str(), news);
     assert_eq!(store.history(&tip, &[], 10).unwrap().len(), 5);
     let full = store.fetch(&main_ref(), false).unwrap().unwrap();
-    assert_eq!(store.history(&full, &[tip.clone()], 10).unwrap().len(), 1);
+    assert_eq!(store.history(&full, std::slice::from_ref(&tip), 10).unwrap().len(), 1);
     assert_eq!(store.history(&full, &[], 2).unwrap().len(), 2);
 }
 
