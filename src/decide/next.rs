@@ -48,7 +48,7 @@ fn carry_on(pipeline: &Pipeline, environment: &Environment, run: &OpenRun, seen:
     }
     let commit = match live_commit(run, environment, seen)? {
         Live::Commit(commit) => commit,
-        Live::Look(wants) => return Ok(Decision::Look(wants)),
+        Live::Look(wants) => return Ok(Decision::Look(*wants)),
     };
     let images = moved(run);
     if run.passed.len() < run.plan.gates.len() {
@@ -91,7 +91,7 @@ pub(super) fn write(environment: &Environment, run: &OpenRun, moves: Vec<ImageMo
 
 enum Live {
     Commit(CommitId),
-    Look(Wants),
+    Look(Box<Wants>),
 }
 
 /// The commit of the config repository that has to be live: the one we wrote, or, when there was nothing to write, the tip.
@@ -104,7 +104,7 @@ fn live_commit(run: &OpenRun, environment: &Environment, seen: &Sighting) -> Res
     }
     match seen.overlays.get(&environment.name) {
         Some(overlay) => Ok(Live::Commit(known(overlay, "the overlay")?.tip.clone())),
-        None => Ok(Live::Look(Wants { overlays: vec![(environment.name.clone(), None)], ..Wants::default() })),
+        None => Ok(Live::Look(Box::new(Wants { overlays: vec![(environment.name.clone(), None)], ..Wants::default() }))),
     }
 }
 

@@ -5,6 +5,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     missing_docs,
+    unreachable_pub,
     reason = "tests live outside the edge rule"
 )]
 
