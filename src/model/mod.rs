@@ -5,9 +5,11 @@
 //! Start reading at `pipeline.rs`, then `run.rs` and `event.rs`. Used by everyone.
 
 mod event;
+mod fold;
 mod gate;
 mod git;
 mod image;
+mod loose_version;
 mod name;
 mod news;
 mod pipeline;
@@ -20,16 +22,17 @@ mod step;
 mod version;
 
 pub use event::{Actor, Built, Event};
-pub use gate::{Ask, Evidence, GateSpec, HttpGate, Verdict};
+pub use gate::{Ask, Asked, Evidence, GateSpec, HttpGate, Verdict};
 pub use git::{BranchName, CommitId, ObjectId, RefName, RepoPath, RepoUrl};
-pub use image::{Digest, ImageRef, Pin, Repository, Tag};
+pub use image::{Digest, ImageRef, Pin, Repository, Tag, is_google};
+pub use loose_version::{ParsedVersion, VersionForm};
 pub use name::{ApplicationName, ComponentName, EnvName, PipelineName};
 pub use news::{Ending, News, Planned};
 pub use pipeline::{
     App, Build, CloudBuild, Component, ConfigRepo, Environment, Follow, GitHub, Landing, LedgerSettings, Newest, OnFailure, PathPattern,
     Pipeline, Policy, RegistryAuth, RegistrySettings, ReleaseFrom, Source, TagPattern,
 };
-pub use plan::{Brief, BriefCommit, ImageMove, Plan, PlannedTag};
+pub use plan::{Brief, BriefCommit, BriefCut, ImageMove, Plan, PlannedTag};
 pub use range::Range;
 pub use run::{Done, Hold, OpenRun, Passed, Proved, ProvedImage, RunId, RunKind, State};
 pub use secret::{Secret, SecretRef};

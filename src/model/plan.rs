@@ -9,7 +9,8 @@ pub struct Plan {
     pub kind: RunKind,
     /// The environment that moves.
     pub environment: EnvName,
-    /// The images that move. For a promotion their digests are known only after the builds.
+    /// Every image of the environment: those that move, and those that stay and are verified with them. For a promotion the digests are known only
+    /// after the builds.
     pub moves: Vec<ImageMove>,
     /// The tag to cut, for a promotion.
     pub tag: Option<PlannedTag>,
@@ -60,6 +61,17 @@ pub struct PlannedTag {
 pub struct Brief {
     /// Oldest first.
     pub commits: Vec<BriefCommit>,
+    /// What the whole list was, where the ledger kept only its beginning. A brief that was just made is never cut.
+    pub cut: Option<BriefCut>,
+}
+
+/// The whole list of which a ledger record kept the beginning: enough to prove later that a list is the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BriefCut {
+    /// How many commits the whole list has.
+    pub count: usize,
+    /// SHA-256 over the whole list, one line `id class subject` for each commit, in hex.
+    pub sha256: String,
 }
 
 /// One commit of a release.
@@ -71,4 +83,11 @@ pub struct BriefCommit {
     pub subject: String,
     /// What it counts as: `major`, `minor`, `patch`, `none`, `merge`, `reverted`, `unparsed`.
     pub class: String,
+}
+
+impl ImageMove {
+    /// Whether the overlay has to change for it. A component that stays is part of a plan too: it is verified with the others.
+    pub fn changes(&self) -> bool {
+        self.digest.as_ref().is_none_or(|digest| self.from != Pin::exact(&self.tag, digest))
+    }
 }
