@@ -33,8 +33,12 @@ struct Ctl {
 
 impl Ctl {
     async fn start() -> Self {
+        Self::start_with(brisk()).await
+    }
+
+    async fn start_with(timing: Timing) -> Self {
         let repo = repo_at("dev-0000001");
-        let cluster = Cluster::raise(setup(&repo, brisk(), Clock::Wall)).await.unwrap();
+        let cluster = Cluster::raise(setup(&repo, timing, Clock::Wall)).await.unwrap();
         let home = TempDir::new().unwrap();
         let config = home.path().join("config");
         std::fs::write(&config, cluster.kubeconfig()).unwrap();
@@ -104,7 +108,8 @@ async fn kubectl_asks_for_a_look_and_follows_the_rollout() {
     if !has("kubectl") {
         return;
     }
-    let ctl = Ctl::start().await;
+    // Slow enough for a `kubectl` to be started in the middle.
+    let ctl = Ctl::start_with(Timing { pod_ready: Duration::from_secs(3), ..brisk() }).await;
     let head = ctl.repo.push(&[(&overlay_file(), &overlay("dev-0000002", &["deployment.yaml"]))]);
     ctl.ok(&["annotate", "application", "tomoda", "-n", "argocd", "argocd.argoproj.io/refresh=normal"]);
     ctl.wait_for("the new tag", |it| it.cluster.truth("tomoda").unwrap().applied.as_ref() == Some(&head));

@@ -33,6 +33,10 @@ pub(super) fn annotate(object: &mut Value, annotations: &BTreeMap<String, String
     if object["spec"]["template"].is_object() {
         put(object, &["spec", "template", "metadata", "annotations"], annotations);
     }
+    if object["kind"] == "CronJob" {
+        put(object, &["spec", "jobTemplate", "metadata", "annotations"], annotations);
+        put(object, &["spec", "jobTemplate", "spec", "template", "metadata", "annotations"], annotations);
+    }
 }
 
 /// Sets the replicas of the workload of this name.
