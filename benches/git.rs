@@ -87,6 +87,9 @@ fn main() {
         bare.commit("main", "news", &[("apps/app8/file3.yaml", &format!("tag: more{round}\n"))]);
         full.fetch(&main, false).unwrap().unwrap();
     });
+    let began = Instant::now();
+    bare.git(&["log", "--format=%H", "main", "--", "apps/app7"]);
+    println!("(git log of that folder: {:.1} ms)", began.elapsed().as_secs_f64() * 1000.0);
     println!("connections in all: {}", server.connections());
 }
 

@@ -106,12 +106,15 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Lines taken out or put in, beyond the tag's line and that of a digest that has to go.
+/// Lines taken out or put in, beyond the tag's line and that of a digest that has to go. Where that digest stands behind
+/// the dash, the next field has to move up to it.
 fn unrelated_lines(before: &str, after: &str, entry: &Entry) -> usize {
     let (before, after): (Vec<&str>, Vec<&str>) = (before.split('\n').collect(), after.split('\n').collect());
     let common = common_lines(&before, &after);
     let fields = [entry.new_tag.is_some(), entry.digest.is_some()].into_iter().filter(|it| *it).count();
-    (before.len() - common).saturating_sub(fields) + (after.len() - common).saturating_sub(1)
+    let behind_dash = |it: &&str| it.trim_start().starts_with("- digest:");
+    let moved = usize::from(before.get(entry.line - 1).is_some_and(behind_dash));
+    (before.len() - common).saturating_sub(fields + moved) + (after.len() - common).saturating_sub(1 + moved)
 }
 
 /// The length of the longest common subsequence.

@@ -151,7 +151,7 @@ impl Error {
         while let Some(it) = cause {
             let said = it.to_string();
             if !text.contains(&said) {
-                text = format!("{text}: {said}");
+                text = format!("{}: {said}", text.trim_end_matches('.'));
             }
             cause = it.source();
         }

@@ -14,9 +14,9 @@ use crate::io::{clock, input};
 use crate::model::{BranchName, Digest, HistoryCommit, Listing, Newest, Pin, Policy, Range, TagPattern};
 use crate::report::Out;
 
-use tag_list::TagList;
-
 mod tag_list;
+
+use tag_list::TagList;
 
 /// The largest list of tags.
 const LARGEST: u64 = 64 << 20;
@@ -45,7 +45,7 @@ pub(super) struct Args {
     /// What the overlay has now: TAG, or TAG@DIGEST.
     #[arg(long, value_name = "TAG")]
     current: Option<String>,
-    /// The registry's tags: lines of TAG [RFC3339-TIME] [DIGEST], or a JSON list; - reads standard input.
+    /// The registry's tags: lines of TAG [RFC3339-TIME] [DIGEST], a JSON list, or an OCI tags/list answer; - reads standard input.
     #[arg(long, value_name = "FILE")]
     tags: PathBuf,
     /// A clone of the app repository (commit).
@@ -84,6 +84,9 @@ pub(super) fn run(args: Args, out: &Out) -> Result<()> {
         Facts { listing: &listing, history: history.as_deref(), current: current.as_ref(), now: args.now.unwrap_or_else(clock::now) };
     let mut selection = choose(&policy, &facts);
     selection.losers.extend(list.impossible);
+    if args.extract.is_some() && !matches!(policy.newest, Newest::Semver { .. }) {
+        selection.warnings.push(format!("--extract changes nothing: --newest {} does not compare a part of the tag.", args.newest));
+    }
     tell(&selection, out);
     match selection.choice {
         Choice::Error { reason } => Err(Error::refused(reason)),

@@ -14,6 +14,7 @@ mod explain;
 mod journey;
 mod ledger;
 mod next_version;
+mod open;
 mod plan;
 mod promote;
 mod rehearse;

@@ -1,23 +1,23 @@
 //! `set-image`: the overlay edit alone, on a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::decide::overlay::{self, Change, Edit};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::files;
 use crate::report::Out;
 
-/// Edit image pins of a kustomization, keeping every other byte.
-///
-/// Takes images as `kustomize edit set image` does. Fields that are not mentioned are kept, with one exception: a tag
-/// alone takes a digest away, because the digest would go on deciding what runs.
+/// Arguments of `set-image`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// A kustomization, or a folder with one.
     path: PathBuf,
     /// What to set: NAME[=NEWNAME][:TAG][@DIGEST]; “*” keeps a part.
+    ///
+    /// As in `kustomize edit set image`, but parts that are not mentioned are kept, and NAME may also be the entry's
+    /// newName. A tag alone takes a digest away: it would go on deciding what runs.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
     /// Add an entry for an image that has none.
@@ -37,8 +37,8 @@ pub(super) fn run(args: Args, out: &Out) -> Result<()> {
     match edited(&args.path, &edits) {
         Ok(done) if problems.is_empty() => write(&done, out),
         Ok(_) => Err(overlay::together(problems)),
-        Err(error) => {
-            problems.push(error);
+        Err(more) => {
+            problems.extend(more);
             Err(overlay::together(problems))
         }
     }
@@ -50,12 +50,17 @@ struct Done {
     edited: overlay::Edited,
 }
 
-fn edited(path: &std::path::Path, edits: &[Edit]) -> Result<Done> {
+fn edited(path: &Path, edits: &[Edit]) -> Result<Done, Vec<Error>> {
+    let (path, text) = read(path).map_err(|error| vec![error])?;
+    let edited = overlay::edit_or_problems(&path.display().to_string(), &text, edits)?;
+    Ok(Done { path, edited })
+}
+
+fn read(path: &Path) -> Result<(PathBuf, String)> {
     let path = files::kustomization(path)?;
     files::stays_in_repository(&path)?;
     let text = files::read_text(&path, overlay::MAX_BYTES)?;
-    let edited = overlay::edit(&path.display().to_string(), &text, edits)?;
-    Ok(Done { path, edited })
+    Ok((path, text))
 }
 
 fn write(done: &Done, out: &Out) -> Result<()> {

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, fmt::Display, ops::Range, time::Duration};
 
-use crate::model::{ComponentName, RegistryAuth, RegistrySettings, Repository, SecretRef};
+use crate::model::{ComponentName, Repository, SecretRef};
 
 use super::{
     duration,
+    field::{At, Entries, Field},
     problem::{Problem, Problems},
-    read::{At, Entries, Field, suggestion},
+    read::suggestion,
 };
 
 /// The checks' notebook. Every method that returns `None` has noted why, unless the reader did before.
@@ -204,17 +205,6 @@ pub(super) fn word(text: &str) -> Result<String, String> {
         return Err(format!("“{}” has a blank in it or is empty.", text.escape_debug()));
     }
     Ok(text.to_owned())
-}
-
-/// How a registry is logged in to when the file says nothing.
-pub(super) fn usual_auth(host: &str, endpoint: Option<&str>) -> RegistryAuth {
-    let google = host.ends_with(".pkg.dev") || host == "gcr.io" || host.ends_with(".gcr.io");
-    if google && endpoint.is_none() { RegistryAuth::Google } else { RegistryAuth::Anonymous }
-}
-
-/// How to reach a registry that the file says nothing about.
-pub(super) fn usual_registry(host: &str) -> RegistrySettings {
-    RegistrySettings { host: host.to_owned(), endpoint: None, auth: usual_auth(host, None) }
 }
 
 /// A sentence for one line: parsers of regular expressions draw pictures, and the caret is ours already.

@@ -1,4 +1,4 @@
-//! What a key that is left out means. `pipelines/README.md` and the comments in `file.rs` say the same; a test compares.
+//! What a key that is left out means. `pipelines/README.md` and the comments in `file.rs` tell people the same.
 
 use std::time::Duration;
 

@@ -9,8 +9,9 @@ use crate::model::{
 
 use super::{
     check::{self, Check, Taken},
-    defaults, duration, file, gates,
-    read::{At, Entries, Field},
+    defaults, duration,
+    field::{At, Entries, Field},
+    file, gates,
 };
 
 /// All environments; `None` when one of them is wrong.
@@ -129,23 +130,23 @@ fn policy(check: &mut Check<'_>, tags: At<file::Tags>) -> Option<Policy> {
         }
     }
     let pattern = check.or(tags.pattern, None, |it| TagPattern::parse(it).map(Some));
-    if let (Some(At { value: file::Newest::Commit, at }), Some(pattern)) = (&newest, &pattern) {
-        if !pattern.as_ref().is_some_and(|it| it.has_group("commit")) {
-            let remedy = "for instance pattern: '^dev-(?P<commit>[0-9a-f]{7,40})$'";
-            check.wrong_with(at, "`newest: commit` needs a `pattern` with a group named `commit`", remedy);
-        }
+    let names_commit = |pattern: &Option<TagPattern>| pattern.as_ref().is_some_and(|it| it.has_group("commit"));
+    if let (Some(At { value: file::Newest::Commit, at }), Some(false)) = (&newest, pattern.as_ref().map(names_commit)) {
+        let remedy = "for instance pattern: '^dev-(?P<commit>[0-9a-f]{7,40})$'";
+        check.wrong_with(at, "`newest: commit` needs a `pattern` with a group named `commit`", remedy);
     }
     let extract = check.or(tags.extract, None, |it| extract(it, pattern.as_ref().and_then(Option::as_ref)).map(Some));
     let range = check.or(tags.range, versions("*"), Versions::parse);
     let lenient = flag(tags.lenient);
     let min_age = check.or(tags.min_age, Duration::ZERO, duration::parse);
     let adopt = flag(tags.adopt);
+    let allow_retag = flag(tags.allow_retag);
     let newest = match newest?.value {
         file::Newest::Commit => Newest::Commit,
         file::Newest::Uploaded => Newest::Uploaded,
         file::Newest::Semver => Newest::Semver { range: range?, lenient: lenient? },
     };
-    Some(Policy { pattern: pattern?, extract: extract?, newest, min_age: min_age?, adopt: adopt?, allow_retag: false })
+    Some(Policy { pattern: pattern?, extract: extract?, newest, min_age: min_age?, adopt: adopt?, allow_retag: allow_retag? })
 }
 
 /// Where a field stands, if it was given.

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::read::{Entries, Field};
+use super::field::{Entries, Field};
 
 /// How one app gets from a new image to healthy production.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -201,6 +201,9 @@ pub(super) struct Tags {
     /// Whether to move on from a present tag that these rules cannot rank. Default: `false`.
     #[serde(default)]
     pub(super) adopt: Field<bool>,
+    /// Whether to follow the present tag when the registry shows it with another digest. Default: `false`, an error.
+    #[serde(default)]
+    pub(super) allow_retag: Field<bool>,
 }
 
 /// What newest means.

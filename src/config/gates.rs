@@ -6,8 +6,9 @@ use crate::model::{ApplicationName, ComponentName, GateSpec, HttpGate};
 
 use super::{
     check::{self, Check},
-    defaults, duration, file,
-    read::{At, Field},
+    defaults, duration,
+    field::{At, Field},
+    file,
 };
 
 /// All gates, in order; `None` when one of them is wrong.

@@ -11,6 +11,7 @@ mod check;
 mod defaults;
 mod duration;
 mod environments;
+mod field;
 mod file;
 mod gates;
 mod later;
@@ -41,7 +42,7 @@ pub fn load(path: &Path) -> Result<Pipeline> {
     let text = folder::read_text(path, LARGEST_FILE).map_err(|why| {
         Error::config(format!("The pipeline file {shown} cannot be read.")).hint("Name another one with --pipeline FILE.").because(why)
     })?;
-    parse(&shown, &text).map_err(|problems| Error::config(problems.to_string()))
+    parse(&shown, &text).map_err(|problems| Error::config(problems.to_string().trim_end()))
 }
 
 /// Reads a pipeline from its text. `file` is only its name in messages.
@@ -58,9 +59,9 @@ pub fn parse(file: &str, text: &str) -> Result<Pipeline, Problems> {
 /// The pipeline file to use: the one that was named, or the only one in `pipelines/` below `cwd`.
 pub fn find(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf> {
     if let Some(path) = explicit {
-        return Ok(cwd.join(path));
+        return Ok(below(cwd, path));
     }
-    let within = cwd.join(FOLDER);
+    let within = below(cwd, Path::new(FOLDER));
     let found = folder::files_with_extension(&within, &["yaml", "yml"])
         .map_err(|why| Error::config(format!("The folder {} cannot be read.", within.display())).because(why))?;
     match &found[..] {
@@ -72,4 +73,9 @@ pub fn find(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf> {
             Err(Error::usage(format!("There are several pipeline files: {}.", names.join(", "))).hint("Name one with --pipeline FILE."))
         }
     }
+}
+
+/// A path below a directory, without a `./` that would only be noise in messages.
+fn below(cwd: &Path, path: &Path) -> PathBuf {
+    if cwd == Path::new(".") { path.to_owned() } else { cwd.join(path) }
 }

@@ -70,7 +70,8 @@ impl Problems {
     /// Line and column of a problem, both counted from 1, the column in characters.
     pub fn position(&self, problem: &Problem) -> (usize, usize) {
         let line = self.line_at(problem.at.start);
-        (line.number, self.text[line.start..problem.at.start.clamp(line.start, line.end)].chars().count() + 1)
+        let at = floor(&self.text, problem.at.start.clamp(line.start, line.end));
+        (line.number, self.text[line.start..at].chars().count() + 1)
     }
 
     /// The line with this byte in it.
@@ -115,30 +116,23 @@ impl Problems {
         (shown.trim_end().to_owned(), " ".repeat(blanks), under.trim_end().chars().count().min(WIDEST.saturating_sub(blanks)))
     }
 
-    fn show(&self, problem: &Problem, out: &mut impl fmt::Write) -> fmt::Result {
+    fn show(&self, problem: &Problem, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = self.line_at(problem.at.start);
         let (number, column) = self.position(problem);
         let gutter = " ".repeat(number.to_string().len());
-        writeln!(out, "error: {}", problem.message)?;
-        writeln!(out, "{gutter}--> {}:{number}:{column}", self.file)?;
+        writeln!(out, "\nerror: {}\n{gutter}--> {}:{number}:{column}", problem.message, self.file)?;
         let (shown, before, width) = self.excerpt(&line, problem);
         writeln!(out, "{gutter} |\n{number} | {shown}")?;
         writeln!(out, "{gutter} | {before}{}", "^".repeat(width.max(1)))?;
-        if let Some(remedy) = &problem.remedy {
-            writeln!(out, "{gutter} = help: {remedy}")?;
-        }
-        Ok(())
+        problem.remedy.iter().try_for_each(|it| writeln!(out, "{gutter} = help: {it}"))
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.list {
-            self.show(problem, f)?;
-            writeln!(f)?;
-        }
         let count = if self.list.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", self.list.len()) };
-        write!(f, "{} has {count}. Nothing was done.", self.file)
+        writeln!(f, "{} has {count}; nothing was done.", self.file)?;
+        self.list.iter().try_for_each(|it| self.show(it, f))
     }
 }
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::{
+    field::{Entries, Field},
     file::File,
-    read::{Entries, Field},
 };
 
 /// The schema, as it stands in `pipelines/pipeline.schema.json`.

@@ -9,9 +9,10 @@ use crate::model::{
 
 use super::{
     check::{self, Check, Taken},
-    defaults, environments, file,
+    defaults, environments,
+    field::{At, Entries, Field},
+    file,
     problem::Problems,
-    read::{At, Entries, Field},
 };
 
 /// Builds the pipeline. `None` when something is wrong; then it is noted.
@@ -164,7 +165,7 @@ fn registries(
     let mut settings: Vec<RegistrySettings> = settings.into_iter().collect::<Option<_>>()?;
     for host in used {
         if !settings.iter().any(|it| it.host == host) {
-            settings.push(check::usual_registry(host));
+            settings.push(RegistrySettings::usual(host));
         }
     }
     Some(settings)
@@ -182,7 +183,11 @@ fn registry(check: &mut Check<'_>, registry: At<file::Registry>, used: &[&str], 
     }
     let endpoint = check.or(registry.endpoint, None, |it| check::http_url(it).map(|it| Some(it.trim_end_matches('/').to_owned())));
     let auth = match registry.auth {
-        Field::Absent => host.as_ref().map(|host| check::usual_auth(&host.value, endpoint.as_ref().and_then(Option::as_deref))),
+        // Behind an endpoint of one's own there is a mirror or a stand-in, which must not be sent Google's token unasked.
+        Field::Absent => match (&host, &endpoint) {
+            (Some(host), Some(None)) => Some(RegistryAuth::usual(&host.value)),
+            _ => Some(RegistryAuth::Anonymous),
+        },
         Field::Bad => None,
         Field::Given(At { value: file::Auth::Anonymous, .. }) => Some(RegistryAuth::Anonymous),
         Field::Given(At { value: file::Auth::Google, .. }) => Some(RegistryAuth::Google),

@@ -144,6 +144,7 @@ mod tests {
         assert_eq!(named(graph.descendants(3)), "edb");
         assert_eq!(named(graph.mainline()), "edba");
         assert_eq!(graph.newest_of(&[1, 2, 3]), [1, 2]);
+        assert_eq!(graph.newest_of(&[0, 4]), [0]);
         assert_eq!(graph.abbreviations().find("aaaa"), Abbreviated::One(4));
         assert_eq!(graph.abbreviations().find(""), Abbreviated::Several);
     }

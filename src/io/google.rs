@@ -11,7 +11,7 @@ use google_cloud_gax::retry_policy::{Aip194Strict, RetryPolicyExt as _};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tokio::sync::OnceCell;
 
-use super::credentials;
+use super::{credentials, http::is_loopback};
 use crate::error::{Error, Result};
 use crate::model::Secret;
 
@@ -55,12 +55,7 @@ async fn cloud_build_credentials(endpoint: Option<&str>) -> Result<Credentials> 
         return Ok(Credentials::from(GivenToken));
     }
     // A stand-in on this computer asks for no token, and must not be sent a real one.
-    let local = endpoint.and_then(|it| reqwest::Url::parse(it).ok()).is_some_and(|it| match it.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    });
+    let local = endpoint.and_then(|it| reqwest::Url::parse(it).ok()).is_some_and(|it| is_loopback(&it));
     if local {
         return Ok(anonymous::Builder::new().build());
     }

@@ -1,4 +1,4 @@
-//! The input of a command: a file, or standard input as `-`. Read whole, with a bound.
+//! The input of a command: a file, or standard input as `-`. Read whole, with a bound, without a byte order mark.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,5 +17,6 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     if bytes.len() as u64 > limit {
         return Err(Error::usage(format!("{shown} is larger than {} MiB.", limit >> 20)));
     }
+    let bytes = if bytes.starts_with("\u{feff}".as_bytes()) { bytes.split_off(3) } else { bytes };
     String::from_utf8(bytes).map_err(|why| Error::usage(format!("{shown} is not UTF-8 text.")).because(why))
 }

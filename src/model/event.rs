@@ -4,6 +4,7 @@ use super::{CommitId, ComponentName, Digest, Evidence, OpenRun, Outcome, Plan, P
 
 /// Something that happened, as one record tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a handful exist at a time")]
 pub enum Event {
     /// The ledger begins.
     Genesis,

@@ -47,10 +47,20 @@ impl Repository {
         &self.registry
     }
 
+    /// Whether its registry is one of Google's, which answer with more than the standard asks for.
+    pub fn is_google(&self) -> bool {
+        is_google(&self.registry)
+    }
+
     /// The path inside the registry.
     pub fn path(&self) -> &str {
         &self.path
     }
+}
+
+/// Whether a registry's host is one of Google's.
+pub fn is_google(host: &str) -> bool {
+    host.ends_with(".pkg.dev") || host == "gcr.io" || host.ends_with(".gcr.io")
 }
 
 impl fmt::Display for Repository {

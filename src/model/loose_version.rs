@@ -8,7 +8,7 @@ const LONGEST: usize = 256;
 
 /// How much of a version has to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum VersionForm {
     /// Three dotted numbers. Dates, build numbers and digits-only commits are no versions.
     ThreeParts,
     /// One, two or three dotted numbers; missing ones count as zero.
@@ -25,8 +25,8 @@ pub struct ParsedVersion {
 }
 
 impl ParsedVersion {
-    /// Reads `1.2.3`, `v1.2.3`, `01.2.3`, `1.2.3-rc.1`, `1.2.3+build`; with [`Form::Lenient`] also `1.2` and `1`.
-    pub fn parse(text: &str, form: Form) -> Result<Self, String> {
+    /// Reads `1.2.3`, `v1.2.3`, `01.2.3`, `1.2.3-rc.1`, `1.2.3+build`; with [`VersionForm::Lenient`] also `1.2` and `1`.
+    pub fn parse(text: &str, form: VersionForm) -> Result<Self, String> {
         let bad = |why: &str| Err(format!("“{text}” is not a version: {why}."));
         if text.len() > LONGEST {
             return Err(format!("A text of {} characters is not a version.", text.len()));
@@ -36,7 +36,7 @@ impl ParsedVersion {
             Ok(found) => found,
             Err(why) => return bad(why),
         };
-        if form == Form::ThreeParts && count < 3 {
+        if form == VersionForm::ThreeParts && count < 3 {
             return bad("it needs three dotted numbers");
         }
         match parse_suffix(rest) {
@@ -124,15 +124,15 @@ mod tests {
     fn precedence_is_that_of_semver() {
         let rising =
             ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0"];
-        let parsed: Vec<_> = rising.iter().map(|it| ParsedVersion::parse(it, Form::ThreeParts).unwrap()).collect();
+        let parsed: Vec<_> = rising.iter().map(|it| ParsedVersion::parse(it, VersionForm::ThreeParts).unwrap()).collect();
         assert!(parsed.windows(2).all(|it| it[0] < it[1]), "{parsed:?}");
     }
 
     #[test]
     fn missing_parts_are_zero_and_only_welcome_when_lenient() {
-        let lenient = |it| ParsedVersion::parse(it, Form::Lenient).unwrap();
+        let lenient = |it| ParsedVersion::parse(it, VersionForm::Lenient).unwrap();
         assert_eq!(lenient("v1.20"), lenient("1.20.0+b"));
-        assert!(ParsedVersion::parse("1.20", Form::ThreeParts).is_err());
-        assert!(ParsedVersion::parse("1.0.18446744073709551616", Form::Lenient).is_err());
+        assert!(ParsedVersion::parse("1.20", VersionForm::ThreeParts).is_err());
+        assert!(ParsedVersion::parse("1.0.18446744073709551616", VersionForm::Lenient).is_err());
     }
 }

@@ -24,8 +24,8 @@ mod version;
 pub use event::{Actor, Built, Event};
 pub use gate::{Ask, Asked, Evidence, GateSpec, HttpGate, Verdict};
 pub use git::{BranchName, CommitId, ObjectId, RefName, RepoPath, RepoUrl};
-pub use image::{Digest, ImageRef, Pin, Repository, Tag};
-pub use loose_version::{Form, ParsedVersion};
+pub use image::{Digest, ImageRef, Pin, Repository, Tag, is_google};
+pub use loose_version::{ParsedVersion, VersionForm};
 pub use name::{ApplicationName, ComponentName, EnvName, PipelineName};
 pub use news::{Ending, News, Planned};
 pub use pipeline::{

@@ -365,6 +365,13 @@ pub struct RegistrySettings {
     pub auth: RegistryAuth,
 }
 
+impl RegistrySettings {
+    /// How a registry is reached that nobody says more about than its name.
+    pub fn usual(host: &str) -> Self {
+        Self { host: host.to_owned(), endpoint: None, auth: RegistryAuth::usual(host) }
+    }
+}
+
 /// How to log in to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegistryAuth {
@@ -379,4 +386,11 @@ pub enum RegistryAuth {
         /// The password.
         password: SecretRef,
     },
+}
+
+impl RegistryAuth {
+    /// How one logs in to a registry of this name: to Google's with Google's credentials, elsewhere not at all.
+    pub fn usual(host: &str) -> Self {
+        if super::is_google(host) { Self::Google } else { Self::Anonymous }
+    }
 }

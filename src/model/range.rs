@@ -210,8 +210,8 @@ fn comparator(op: Op, word: &str) -> Result<Comparator, String> {
         return Err(format!("“{word}” has more than three dotted parts"));
     }
     let wild = |it: &&str| matches!(*it, "x" | "X" | "*");
-    let precision = parts.iter().position(|it| wild(&it)).unwrap_or(parts.len());
-    if !parts[precision..].iter().all(|it| wild(&it)) {
+    let precision = parts.iter().position(wild).unwrap_or(parts.len());
+    if !parts[precision..].iter().all(wild) {
         return Err(format!("“{word}” has a number behind a wildcard"));
     }
     let mut numbers = [0; 3];

@@ -17,10 +17,22 @@ pub async fn fetch(cluster: &Cluster, namespace: &str, name: &str) -> Seen<Optio
         Err(why) => return Seen::Unknown(why.chain()),
     };
     let pods = match selector(&object) {
-        Some(labels) => listed(cluster, namespace, &labels).await.unwrap_or_default(),
-        None => Vec::new(),
+        Some(labels) if pods_matter(&object) => listed(cluster, namespace, &labels).await.unwrap_or_default(),
+        _ => Vec::new(),
     };
     read(&object, &pods).map_or_else(Seen::Unknown, |it| Seen::Known(Some(it)))
+}
+
+/// Whether the pods can tell more than the Deployment does: what an unfinished rollout waits for, or which digest a tag became.
+fn pods_matter(deployment: &Value) -> bool {
+    let complete = |it: &WorkloadSeen| {
+        it.observed_generation >= it.generation
+            && it.replicas == it.updated
+            && it.available == it.updated
+            && it.updated >= it.desired.unwrap_or(1)
+    };
+    let pinned = |it: &WorkloadSeen| it.images.iter().all(|image| image.contains("@sha256:"));
+    read(deployment, &[]).is_ok_and(|it| !complete(&it) || !pinned(&it))
 }
 
 async fn found(cluster: &Cluster, namespace: &str, name: &str) -> Result<Option<Value>> {
@@ -70,7 +82,7 @@ fn running(pod: &Value) -> impl Iterator<Item = String> {
     containers.map(|it| text(&it["imageID"])).filter(|it| !it.is_empty()).map(|it| it.trim_start_matches("docker-pullable://").to_owned())
 }
 
-fn is_ready(pod: &&&Value) -> bool {
+fn is_ready(pod: &Value) -> bool {
     condition(&pod["status"], "Ready").is_some_and(|it| it["status"] == "True")
 }
 

@@ -53,6 +53,7 @@ impl Ledger {
 
     /// Makes the genesis in the cache.
     fn begin(&self, signer: &Signer, at: Timestamp, actor: &Actor) -> Result<Tip> {
+        self.may_sign(signer, 0)?;
         let record = Record {
             ledger: LedgerId([0; 32]),
             seq: 0,
@@ -76,6 +77,7 @@ impl Ledger {
         let now = to_milliseconds(at);
         let prev = Prev { payload: on.payload, commit: on.commit.clone() };
         let seq = on.seq.checked_add(1).ok_or_else(|| Error::ledger("The ledger's last number is the highest there is."))?;
+        self.may_sign(signer, seq)?;
         let mut record = Record {
             ledger: on.ledger,
             seq,
@@ -100,6 +102,15 @@ impl Ledger {
         }
         Err(Error::refused(format!("Record {seq} does not fit into the 64 KiB of a ledger record, however much is left out."))
             .hint("A tag message or the number of images is too large: shorten the message template, or split the pipeline."))
+    }
+
+    /// A record that readers refuse would stand in everybody's way.
+    fn may_sign(&self, signer: &Signer, seq: u64) -> Result<()> {
+        match self.trusted.may_sign(&signer.fingerprint(), seq) {
+            true => Ok(()),
+            false => Err(Error::config(format!("The ledger's signing key {} is not trusted for record {seq}.", signer.fingerprint()))
+                .hint("See ledger.trusted in the pipeline file: its entry names the records it may sign.")),
+        }
     }
 
     fn pipeline_name(&self) -> Result<String> {

@@ -92,6 +92,7 @@ fn open(envelope: &Envelope, payload: &[u8], link: &Link, trusted: &Trusted, it:
     match Record::read(payload) {
         Ok(record) => {
             genesis(&record, it.root, &mut it.wrong);
+            in_range(record.seq, trusted, it);
             if let Some(why) = text::difference(&link.message, &record, &hash) {
                 it.wrong.push((Attack::WrongMessage, format!("The commit message differs from the record: {why}.")));
             }
@@ -131,6 +132,17 @@ fn signatures(envelope: &Envelope, payload: &[u8], trusted: &Trusted, it: &mut E
         .any(|it| matches!(it.0, Attack::Unsigned | Attack::Altered | Attack::UntrustedKey | Attack::OtherPurpose | Attack::Malformed));
     if !believed && !explained {
         it.wrong.push((Attack::UntrustedKey, "No trusted key signed the record.".to_owned()));
+    }
+}
+
+/// A key that was replaced goes on vouching for the records of its time, and for no others.
+fn in_range(seq: u64, trusted: &Trusted, it: &mut Examined) {
+    for signed in &it.signed {
+        if let Signed::By { principal, fingerprint } = signed
+            && !trusted.may_sign(fingerprint, seq)
+        {
+            it.wrong.push((Attack::KeyOutOfRange, format!("“{principal}” is not trusted for record {seq} (key {fingerprint}).")));
+        }
     }
 }
 

@@ -59,6 +59,8 @@ attacks! {
     Altered = "altered",
     /// A key that nobody trusts signed it.
     UntrustedKey = "untrusted-key",
+    /// A key signed a record that it may not sign any more, or not yet.
+    KeyOutOfRange = "key-out-of-range",
     /// A signature made for another purpose was put there.
     OtherPurpose = "other-purpose",
     /// One key signed twice, as if two people had.

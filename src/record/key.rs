@@ -3,6 +3,8 @@
 //! A signature is an SSHSIG (`ssh-keygen -Y sign`) by an ed25519 key, in a namespace of its own, so that no signature made
 //! for another purpose can be passed off as a record's. Which key signed is decided by which trusted key verifies.
 
+use std::ops::RangeInclusive;
+
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
 
 use super::envelope::{self, Envelope, Signature, pae};
@@ -66,6 +68,9 @@ impl Signer {
 struct TrustedKey {
     principal: String,
     key: PublicKey,
+    fingerprint: String,
+    /// The numbers of the records it may sign. Numbers, not times: whoever holds a key writes the times.
+    records: RangeInclusive<u64>,
 }
 
 /// Whose records are believed.
@@ -77,9 +82,14 @@ impl Trusted {
     pub(super) fn read(pairs: &[(String, String)]) -> Result<Self> {
         let (mut keys, mut problems) = (Vec::new(), Vec::new());
         for (principal, text) in pairs {
+            let Some((principal, records)) = split_range(principal) else {
+                problems.push(format!("“{principal}” does not name records as in “bot[0-412]” or “bot[413-]”"));
+                continue;
+            };
             match PublicKey::from_openssh(text) {
                 Ok(key) if key.algorithm() == Algorithm::Ed25519 => {
-                    keys.push(TrustedKey { principal: principal.clone(), key });
+                    let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+                    keys.push(TrustedKey { principal: principal.to_owned(), key, fingerprint, records });
                 }
                 Ok(key) => {
                     problems.push(format!("the key of “{principal}” is of the type {}, and only ssh-ed25519 is used", key.algorithm()))
@@ -102,6 +112,11 @@ impl Trusted {
         self.find(key.key_data()).is_some()
     }
 
+    /// Whether a record of this number may be signed by this key.
+    pub(super) fn may_sign(&self, fingerprint: &str, seq: u64) -> bool {
+        self.0.iter().any(|it| it.records.contains(&seq) && it.fingerprint == fingerprint)
+    }
+
     fn find(&self, key: &ssh_key::public::KeyData) -> Option<&TrustedKey> {
         self.0.iter().find(|it| it.key.key_data() == key)
     }
@@ -110,17 +125,26 @@ impl Trusted {
     pub(super) fn judge(&self, signature: &Signature, payload_type: &str, payload: &[u8]) -> Signed {
         let Some(sig) = read_sshsig(&signature.sig) else { return Signed::Unreadable };
         let key = PublicKey::from(sig.public_key().clone());
-        let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+        let trusted = self.find(sig.public_key());
+        let fingerprint = trusted.map_or_else(|| key.fingerprint(HashAlg::Sha256).to_string(), |it| it.fingerprint.clone());
         if sig.namespace() != NAMESPACE {
             return Signed::OtherPurpose { fingerprint, namespace: sig.namespace().to_owned() };
         }
         let genuine = key.algorithm() == Algorithm::Ed25519 && key.verify(NAMESPACE, &pae(payload_type, payload), &sig).is_ok();
-        match self.find(sig.public_key()) {
+        match trusted {
             Some(it) if genuine => Signed::By { principal: it.principal.clone(), fingerprint },
             Some(it) => Signed::Altered { principal: it.principal.clone(), fingerprint },
             None => Signed::Untrusted { fingerprint, genuine },
         }
     }
+}
+
+/// `bot` may sign every record, `bot[0-412]` and `bot[413-]` some.
+fn split_range(principal: &str) -> Option<(&str, RangeInclusive<u64>)> {
+    let Some((name, rest)) = principal.split_once('[') else { return Some((principal, 0..=u64::MAX)) };
+    let (from, to) = rest.strip_suffix(']')?.split_once('-')?;
+    let number = |text: &str, otherwise: u64| if text.is_empty() { Some(otherwise) } else { text.parse().ok() };
+    Some((name, number(from, 0)?..=number(to, u64::MAX)?)).filter(|it| !it.1.is_empty())
 }
 
 /// The verdict on one signature.

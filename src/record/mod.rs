@@ -33,7 +33,8 @@
 //!
 //! `signatures[].sig` is an SSHSIG by an ed25519 key over the DSSE pre-authentication encoding, in the namespace
 //! `tomoda-ledger`, base64 without armour. `keyid` is the key's fingerprint and decides nothing: the trusted keys of the pipeline
-//! do. A stranger needs `ssh-keygen`, `jq` and an allowed-signers file:
+//! do. An entry may say which records its key signs, `old-bot[0-412]` and `new-bot[413-]`: that is how a key is replaced, or
+//! declared stolen from a record on, without disowning what it signed before. A stranger needs `ssh-keygen`, `jq` and an allowed-signers file:
 //!
 //! ```sh
 //! git show release-ledger:record.json > record.json

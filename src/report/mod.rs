@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this folder is the program's only voice")]
 
 pub mod ending;
+pub mod ledger;
 pub mod plan;
 mod progress;
 pub mod status;

@@ -207,6 +207,9 @@ impl Look<'_> {
         let remedy = match Activity::of(self.app) {
             Activity::Busy => " It is being applied.".to_owned(),
             _ if !self.app.automated => format!(" Its sync is not automated: `argocd app sync {}` applies it.", self.name),
+            _ if self.handshake.is_fresh(self.app) => {
+                " No operation is under way; if it stays so, look for a closed sync window.".to_owned()
+            }
             _ => String::new(),
         };
         Some(waiting(format!("{} is {sync} at {revision}.{remedy}", self.name)))

@@ -48,7 +48,7 @@ fn the_good_load() {
 fn the_bad_are_refused_with_all_their_problems() {
     let mut wrong = Vec::new();
     for folder in cases("bad") {
-        let said = problems(&fs::read_to_string(folder.join("pipeline.yaml")).unwrap()) + "\n";
+        let said = problems(&fs::read_to_string(folder.join("pipeline.yaml")).unwrap());
         let file = folder.join("expected.txt");
         if std::env::var_os("TOMODA_UPDATE").is_some() {
             fs::write(&file, &said).unwrap();
@@ -218,3 +218,68 @@ fn a_file_that_cannot_be_read_is_an_error_of_its_own() {
     fs::write(home.path().join("latin.yaml"), b"name: caf\xe9\n").unwrap();
     assert!(config::load(&home.path().join("latin.yaml")).unwrap_err().chain().contains("not UTF-8"));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+
+    /// Whatever a slip of the hand makes of a pipeline: it loads, or its problems can be shown.
+    #[test]
+    fn a_damaged_file_is_refused_and_never_a_panic(
+        file in proptest::sample::select(vec!["minimal", "everything"]),
+        slips in proptest::collection::vec((0.0..1.0f64, 0usize..4, proptest::sample::select(SLIPS.to_vec())), 1..4),
+    ) {
+        let mut text = fs::read_to_string(root().join(format!("tests/cases/config/good/{file}.yaml"))).unwrap();
+        for (place, removed, inserted) in slips {
+            let at = ((text.len() as f64) * place) as usize;
+            let at = (at..=text.len()).find(|it| text.is_char_boundary(*it)).unwrap();
+            let end = (at + removed..=text.len()).find(|it| text.is_char_boundary(*it)).unwrap_or(text.len());
+            text.replace_range(at..end, inserted);
+        }
+        if let Err(problems) = config::parse("pipeline.yaml", &text) {
+            let shown = problems.to_string();
+            proptest::prop_assert!(shown.contains("pipeline.yaml:"), "{}", shown);
+            for problem in problems.list() {
+                let (line, column) = problems.position(problem);
+                proptest::prop_assert!(line >= 1 && column >= 1 && line <= text.lines().count() + 1);
+            }
+        }
+    }
+}
+
+/// What fingers, editors and merges leave behind.
+const SLIPS: &[&str] = &[
+    "",
+    " ",
+    "\n",
+    "\t",
+    "\r\n",
+    ":",
+    ": ",
+    "- ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    "'",
+    "#",
+    "&a ",
+    "*a",
+    "!x ",
+    "|\n",
+    ">-",
+    "é",
+    "日本",
+    "\u{feff}",
+    "\u{0}",
+    "? ",
+    "<<: ",
+    "---\n",
+    "...\n",
+    "%YAML 1.1\n",
+    "\\",
+    "~",
+    "<<<<<<< HEAD\n",
+    "\u{2028}",
+    "\u{85}",
+];

@@ -1,6 +1,7 @@
 //! The ledger: good ones pass, every attack is named, writers converge.
 
 mod attacks;
+mod command;
 mod fold;
 mod format;
 mod stage;

@@ -8,6 +8,7 @@
     reason = "tests live outside the edge rule"
 )]
 
+mod builds;
 mod cli;
 mod cluster;
 mod config;

@@ -14,6 +14,29 @@ pub(super) struct TagList {
     pub(super) impossible: Vec<(String, String)>,
 }
 
+/// A list, or what a registry answers to `tags/list`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Json {
+    List(Vec<serde_json::Value>),
+    Answer {
+        tags: Vec<serde_json::Value>,
+    },
+    /// How some registries say that there are none.
+    Empty {
+        tags: (),
+    },
+}
+
+impl Json {
+    fn items(self) -> Vec<serde_json::Value> {
+        match self {
+            Self::List(tags) | Self::Answer { tags } => tags,
+            Self::Empty { tags: () } => Vec::new(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Item {
@@ -34,14 +57,13 @@ struct Wire {
 impl TagList {
     /// Reads `TAG [RFC3339-TIME] [DIGEST]` a line, or a JSON list of texts and of `{tag, uploaded, digest}`.
     pub(super) fn parse(text: &str, name: &str, problems: &mut Vec<String>) -> Self {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut list = Self::default();
-        if text.trim_start().starts_with('[') {
-            match serde_json::from_str::<Vec<serde_json::Value>>(text) {
+        if text.trim_start().starts_with(['[', '{']) {
+            match serde_json::from_str::<Json>(text).map(Json::items) {
                 Ok(items) => {
                     items.into_iter().enumerate().for_each(|(at, it)| list.item(it, &format!("{name}, item {}", at + 1), problems))
                 }
-                Err(why) => problems.push(format!("{name} begins like a JSON list and is none: {why}.")),
+                Err(why) => problems.push(format!("{name} begins like JSON and is not a list of tags: {why}.")),
             }
         } else {
             for (at, line) in text.lines().enumerate().filter(|(_, it)| !it.trim().is_empty() && !it.trim_start().starts_with('#')) {

@@ -23,7 +23,7 @@ static TITLE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?<type>[A-Za-z][\w-
 static STRAY_BANG: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*[A-Za-z][\w-]*\s*(?:\([^()]*\)\s*)*!+\s*(?:\([^()]*\)\s*)*!*\s*:"));
 /// A title that begins as a known type does.
 static NEARLY_TITLE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)^\s*(?:feat|feature|fix|perf|revert|build|chore|ci|docs|refactor|style|test)\s*(?:\([^)]*\)?\s*)?:"));
+    LazyLock::new(|| pattern(r"(?i)^\W*(?:feat|feature|fix|perf|revert|build|chore|ci|docs|refactor|style|test)\s*(?:\([^)]*\)?\s*)?:"));
 /// `BREAKING CHANGE: text` or `BREAKING-CHANGE #text` at the start of a line.
 static BREAKING: LazyLock<Regex> = LazyLock::new(|| pattern(r"^BREAKING[ -]CHANGE(?:: +| #)\S"));
 /// The marker in capitals at the start of a line, decorated or without its colon.
@@ -61,16 +61,20 @@ pub(super) fn read(message: &str) -> Reading {
     reading
 }
 
-/// The class that a well-formed title stands for; `None` where it is not one. The second says whether it has a `!`.
-fn title_class(title: &str) -> Option<(Class, bool)> {
+/// Whether any line announces a breaking change, be it the title of a pull request in the message of its merge.
+pub(super) fn speaks_of_a_break(message: &str) -> bool {
+    read(message).class == Class::Major || message.lines().any(|it| title_class(it.trim_end()) == Some(Class::Major))
+}
+
+/// The class that a well-formed title stands for; `None` where it is not one.
+fn title_class(title: &str) -> Option<Class> {
     let found = TITLE.captures(title)?;
     let class = match found["type"].to_ascii_lowercase().as_str() {
         "feat" => Class::Minor,
         "fix" | "perf" | "revert" => Class::Patch,
         _ => Class::None,
     };
-    let breaking = found.name("bang").is_some();
-    Some((if breaking { Class::Major } else { class }, breaking))
+    Some(if found.name("bang").is_some() { Class::Major } else { class })
 }
 
 fn read_title(title: &str) -> Reading {
@@ -79,7 +83,7 @@ fn read_title(title: &str) -> Reading {
         line: title.to_owned(),
         warnings: warning.map(str::to_owned).into_iter().collect(),
     };
-    if let Some((class, _)) = title_class(title) {
+    if let Some(class) = title_class(title) {
         return reading(class, likely_meant(title));
     }
     if STRAY_BANG.is_match(title) {
@@ -139,8 +143,7 @@ fn read_markers(title: &str, body: &[&str], reading: &mut Reading) {
 /// Says which titles of a squashed body would have counted for more than the title did.
 fn warn_of_squashed(body: &[&str], reading: &mut Reading) {
     let titles = body.iter().filter_map(|it| BULLET.captures(it)).map(|it| it.extract::<1>().1[0]);
-    let lost =
-        titles.filter_map(|it| title_class(it).map(|(class, _)| (class, it))).filter(|(class, _)| class.weight() > reading.class.weight());
+    let lost = titles.filter_map(|it| Some((title_class(it)?, it))).filter(|(class, _)| class.weight() > reading.class.weight());
     if let Some((class, line)) = lost.max_by_key(|(class, _)| class.weight()) {
         reading.warnings.push(format!(
             "is counted by its title alone: the squashed “{}” would have been {class}. Reword the title if it should count.",

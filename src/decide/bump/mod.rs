@@ -155,16 +155,16 @@ fn classify_one(commit: &Commit<'_>, fate: &Fate, all: &[Commit<'_>], warnings: 
     let mut reading = message::read(commit.message);
     let of = |at: &usize| all[*at].id.short();
     let (class, because) = match fate {
+        Fate::TakenBy(by) => {
+            reading.warnings.clear();
+            (Class::Reverted, format!("reverted by {}", of(by)))
+        }
         _ if commit.merge => {
-            if reading.class == Class::Major {
+            if message::speaks_of_a_break(commit.message) {
                 warn("is a merge whose message speaks of a breaking change; merges are not counted, only the commits they bring.");
             }
             reading.warnings.clear();
             (Class::Merge, "a merge: the commits it brought count".to_owned())
-        }
-        Fate::TakenBy(by) => {
-            reading.warnings.clear();
-            (Class::Reverted, format!("reverted by {}", of(by)))
         }
         Fate::Takes(taken) if reading.class != Class::Major && revert::is_titled(subject) => {
             reading.warnings.clear();

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::filter::is_moving;
 use super::{Order, Ranked, Relation, Unranked, any_of, list};
 use crate::model::{Listing, TaggedImage};
 
@@ -26,6 +27,9 @@ impl Order for Uploads<'_> {
     }
 
     fn rank_current(&self, tag: &str) -> Result<Timestamp, String> {
+        if is_moving(tag) {
+            return Err("it is a moving tag, which does not say which image is meant.".to_owned());
+        }
         let listed = self.listing.tags.iter().find(|it| it.tag.as_str() == tag);
         let image = listed.ok_or_else(|| "the registry does not list it any more, so its upload time is not known.".to_owned())?;
         image.uploaded.ok_or_else(|| "the registry does not say when it was uploaded.".to_owned())

@@ -1,18 +1,18 @@
 //! `newest: semver`: the highest version inside a range.
 
 use super::{Order, Ranked, Relation, Unranked};
-use crate::model::{Form, ParsedVersion, Policy, Range, TaggedImage};
+use crate::model::{ParsedVersion, Policy, Range, TaggedImage, VersionForm};
 
 /// Versions, by SemVer precedence.
 pub(super) struct Versions<'a> {
     policy: &'a Policy,
     range: &'a Range,
-    form: Form,
+    form: VersionForm,
 }
 
 impl<'a> Versions<'a> {
     pub(super) fn new(policy: &'a Policy, range: &'a Range, lenient: bool) -> Self {
-        Self { policy, range, form: if lenient { Form::Lenient } else { Form::ThreeParts } }
+        Self { policy, range, form: if lenient { VersionForm::Lenient } else { VersionForm::ThreeParts } }
     }
 
     /// The part of the tag that is the version.
@@ -34,7 +34,7 @@ impl Order for Versions<'_> {
         if self.range.matches(&version) {
             Ok(version)
         } else if version.is_pre() {
-            Err(Unranked::NotMeant(format!("The pre-release {version} is outside of {}.", self.range)))
+            Err(Unranked::NotMeant(format!("{version} is a pre-release, which {} does not let in.", self.range)))
         } else {
             Err(Unranked::NotMeant(format!("{version} is outside of {}.", self.range)))
         }
@@ -43,10 +43,10 @@ impl Order for Versions<'_> {
     /// More is understood than would be chosen: `1.20` may stand in an overlay. A bare number may be a date or a commit.
     fn rank_current(&self, tag: &str) -> Result<ParsedVersion, String> {
         let key = self.key(tag)?;
-        if self.form == Form::ThreeParts && key.bytes().all(|b| b.is_ascii_digit()) {
+        if self.form == VersionForm::ThreeParts && key.bytes().all(|b| b.is_ascii_digit()) {
             return Err(format!("“{key}” is a bare number, not a version."));
         }
-        ParsedVersion::parse(&key, Form::Lenient)
+        ParsedVersion::parse(&key, VersionForm::Lenient)
     }
 
     fn relations(&self, to: &ParsedVersion) -> impl Fn(&ParsedVersion) -> Relation {

@@ -77,6 +77,7 @@ fn is_attachment(tag: &str) -> bool {
     suffixed || digest
 }
 
-fn is_moving(tag: &str) -> bool {
+/// Whether people move this tag from image to image.
+pub(super) fn is_moving(tag: &str) -> bool {
     MOVING.iter().any(|it| tag.eq_ignore_ascii_case(it))
 }

@@ -34,7 +34,7 @@ pub enum Choice {
     Candidate {
         /// The tag.
         tag: Tag,
-        /// Its digest, where the listing has it.
+        /// Its digest, where the listing has it; nothing may be written before it is known.
         digest: Option<Digest>,
         /// The commit it was built from, where the policy knows.
         commit: Option<CommitId>,

@@ -6,6 +6,7 @@ use super::layout::{Form, Images, Item, Layout, Pair, Root, column, line_break, 
 use super::plan::Planned;
 use super::quote::render;
 use super::splice::{Splice, gap_like, sibling_form};
+use super::{Change, line_at};
 
 /// How new entries look: like the last one.
 struct Style {
@@ -16,15 +17,32 @@ struct Style {
 /// The insertion that adds these entries.
 pub(super) fn splice(text: &str, layout: &Layout, created: &[&Planned]) -> Splice {
     let style = style(text, layout);
-    match (&layout.images, &layout.root) {
+    let (at, new) = match (&layout.images, &layout.root) {
         (Images::Block(dash), _) => behind_last(text, &style, created, *dash, &layout.items),
         (Images::Flow(span), _) => in_brackets(text, &style, created, span.start + 1, &layout.items),
         (Images::Null(value), Root::Block { indent, lists }) => below_key(text, &style, created, value, &list_indent(indent, *lists)),
-        (Images::Null(value), _) => Splice { at: value.clone(), text: format!(" [{}]", braces(&style, created).join(", ")) },
+        (Images::Null(value), _) => (value.clone(), format!(" [{}]", braces(&style, created).join(", "))),
         (Images::Absent, Root::Flow { pairs, span }) => in_braces(text, &style, created, pairs, span.start + 1),
         (Images::Absent, Root::Block { indent, lists }) => at_end(text, &style, created, indent, &list_indent(indent, *lists)),
         (Images::Absent, Root::Empty) => at_end(text, &style, created, "", ""),
+    };
+    Splice { changes: changes(&new, line_at(text, at.start), created), at, text: new }
+}
+
+/// One change for each field of each new entry. The fields stand in the new text in this very order.
+fn changes(new: &str, first_line: usize, created: &[&Planned]) -> Vec<Change> {
+    let mut at = 0;
+    let mut changes = Vec::new();
+    for planned in created {
+        let set = planned.fields.iter().filter_map(|it| Some((it.field, it.new.as_deref()?)));
+        for (field, value) in [("name", planned.name.as_str())].into_iter().chain(set) {
+            at += new[at..].find(field).map_or(0, |it| it + field.len());
+            at += new[at..].find(value).map_or(0, |it| it + value.len());
+            let line = first_line + line_at(new, at) - 1;
+            changes.push(Change { image: planned.name.clone(), field, line, old: None, new: Some(value.to_owned()) });
+        }
     }
+    changes
 }
 
 fn list_indent(indent: &str, lists: Option<usize>) -> String {
@@ -60,7 +78,7 @@ fn braces(style: &Style, created: &[&Planned]) -> Vec<String> {
     created.iter().map(one).collect()
 }
 
-fn behind_last(text: &str, style: &Style, created: &[&Planned], dash: usize, items: &[Item]) -> Splice {
+fn behind_last(text: &str, style: &Style, created: &[&Planned], dash: usize, items: &[Item]) -> (Range<usize>, String) {
     let dash_indent = " ".repeat(column(text, dash));
     let first = items.first();
     let behind_dash = first.map_or("", |it| text.get(dash + 1..it.span.start).unwrap_or_default());
@@ -78,7 +96,7 @@ fn behind_last(text: &str, style: &Style, created: &[&Planned], dash: usize, ite
         };
         format!("{eol}{entry}")
     };
-    Splice { at: end..end, text: created.iter().map(one).collect() }
+    (end..end, created.iter().map(one).collect())
 }
 
 /// Where the last written byte of an entry ends.
@@ -100,34 +118,34 @@ fn behind_comments(text: &str, mut end: usize, indent: usize) -> usize {
     }
 }
 
-fn in_brackets(text: &str, style: &Style, created: &[&Planned], open: usize, items: &[Item]) -> Splice {
+fn in_brackets(text: &str, style: &Style, created: &[&Planned], open: usize, items: &[Item]) -> (Range<usize>, String) {
     let entries = braces(style, created);
-    let Some(last) = items.last() else { return Splice { at: open..open, text: entries.join(", ") } };
+    let Some(last) = items.last() else { return (open..open, entries.join(", ")) };
     let gap = gap_like(text, last.span.start);
     let behind: String = entries.iter().map(|it| format!(",{gap}{it}")).collect();
-    Splice { at: last.span.end..last.span.end, text: behind }
+    (last.span.end..last.span.end, behind)
 }
 
 /// `"images": […]` as the last field of the top level's braces.
-fn in_braces(text: &str, style: &Style, created: &[&Planned], pairs: &[Pair], open: usize) -> Splice {
+fn in_braces(text: &str, style: &Style, created: &[&Planned], pairs: &[Pair], open: usize) -> (Range<usize>, String) {
     let key = if style.quoted_keys { "\"images\"" } else { "images" };
     let field = format!("{key}: [{}]", braces(style, created).join(", "));
-    let Some(last) = pairs.last() else { return Splice { at: open..open, text: field } };
+    let Some(last) = pairs.last() else { return (open..open, field) };
     let gap = gap_like(text, last.key_span.start);
-    Splice { at: last.end()..last.end(), text: format!(",{gap}{field}") }
+    (last.end()..last.end(), format!(",{gap}{field}"))
 }
 
-fn below_key(text: &str, style: &Style, created: &[&Planned], value: &Range<usize>, indent: &str) -> Splice {
+fn below_key(text: &str, style: &Style, created: &[&Planned], value: &Range<usize>, indent: &str) -> (Range<usize>, String) {
     // A written null goes; a comment behind it stays.
     let end = line_end(text, value.end);
     let eol = line_break(text, end);
     let entries: String =
         created.iter().map(|it| format!("{eol}{}", dashed(style, it, &format!("{indent}- "), &format!("{indent}  "), eol))).collect();
-    Splice { at: value.start..end, text: format!("{}{entries}", &text[value.end..end]) }
+    (value.start..end, format!("{}{entries}", &text[value.end..end]))
 }
 
 /// `images:` behind everything else, but before an end marker.
-fn at_end(text: &str, style: &Style, created: &[&Planned], indent: &str, list: &str) -> Splice {
+fn at_end(text: &str, style: &Style, created: &[&Planned], indent: &str, list: &str) -> (Range<usize>, String) {
     let body = text.trim_end();
     let body = body.strip_suffix("\n...").map_or(body, str::trim_end);
     let end = body.len();
@@ -136,5 +154,5 @@ fn at_end(text: &str, style: &Style, created: &[&Planned], indent: &str, list: &
         created.iter().map(|it| format!("{eol}{}", dashed(style, it, &format!("{list}- "), &format!("{list}  "), eol))).collect();
     let written = format!("{indent}images:{entries}");
     let empty = body.trim_start_matches('\u{feff}').is_empty();
-    Splice { at: end..end, text: if empty { format!("{written}{eol}") } else { format!("{eol}{written}") } }
+    (end..end, if empty { format!("{written}{eol}") } else { format!("{eol}{written}") })
 }

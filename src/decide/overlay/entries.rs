@@ -12,7 +12,7 @@ const KNOWN: [&str; 5] = ["name", "newName", "newTag", "digest", "tagSuffix"];
 /// Reads the `images` of a kustomization, strictly.
 pub fn entries(file: &str, text: &str) -> Result<Vec<Entry>> {
     let root = strict::read(file, text)?;
-    from_parts(file, text, &root, &Layout::read(file, text, &root)?)
+    from_parts(file, text, &root, &Layout::read(file, text, &root)?).map_err(together)
 }
 
 /// The entry of an image: the one whose `name` or `newName` is exactly this text. None or several is an error.
@@ -57,10 +57,10 @@ fn absent(file: &str, entries: &[Entry], image: &str) -> Error {
 }
 
 /// Puts the strict reading's values and the layout's lines together.
-pub(super) fn from_parts(file: &str, text: &str, root: &Value, layout: &Layout) -> Result<Vec<Entry>> {
+pub(super) fn from_parts(file: &str, text: &str, root: &Value, layout: &Layout) -> Result<Vec<Entry>, Vec<Error>> {
     // Fields that come through `<<` count when reading; such an entry is refused when edited.
     let mut images = root.get("images").cloned().unwrap_or(Value::Null);
-    images.apply_merge().map_err(|error| Error::config(format!("{file}: “images” is not strict YAML: {error}.")))?;
+    images.apply_merge().map_err(|error| vec![Error::config(format!("{file}: “images” is not strict YAML: {error}."))])?;
     let values = images.as_sequence().map_or(&[][..], Vec::as_slice);
     let mut found = Vec::new();
     let mut problems = Vec::new();
@@ -70,7 +70,7 @@ pub(super) fn from_parts(file: &str, text: &str, root: &Value, layout: &Layout) 
             Err(why) => problems.push(Error::config(format!("{file}:{}: {why}", item_line(text, item)))),
         }
     }
-    if problems.is_empty() { Ok(found) } else { Err(together(problems)) }
+    if problems.is_empty() { Ok(found) } else { Err(problems) }
 }
 
 fn entry(text: &str, value: &Value, item: &Item) -> Result<Entry, String> {

@@ -1,24 +1,35 @@
-//! The last word: the edited text, read strictly, has to be the old one with the planned fields changed and no other.
+//! The last word: the edited text, read strictly, has to be the old one with the planned fields changed and no other,
+//! and to have the same comments.
 
 use serde_yaml::{Mapping, Value};
 
 use super::layout::Layout;
 use super::plan::{Planned, Target};
+use super::splice::Splice;
 use super::strict;
 use crate::error::{Error, Result};
 
-/// Reads the edited text again and compares. What comes back is where everything stands in it.
-pub(super) fn check(file: &str, before: &Value, plan: &[Planned], edited: &str) -> Result<Layout> {
-    let refused = |why: String| {
-        Error::refused(format!("{file} is left as it is: an edit would have changed more than was asked for ({why})."))
-            .hint("this layout is unusual: edit the entry by hand, or write it more plainly")
-    };
-    let after = strict::read(file, edited).map_err(|error| refused(error.chain()))?;
-    let expected = expected(before, plan).ok_or_else(|| refused("the entries cannot be told apart".to_owned()))?;
-    if after != expected {
-        return Err(refused("the two readings differ".to_owned()));
+/// Reads the edited text again and compares.
+pub(super) fn check(file: &str, before: &Value, plan: &[Planned], edited: &str) -> Result<()> {
+    let after = strict::read(file, edited).map_err(|error| refused(file, &error.chain()))?;
+    match expected(before, plan) {
+        Some(expected) if expected == after => Ok(()),
+        _ => Err(refused(file, "the two readings differ")),
     }
-    Layout::read(file, edited, &after).map_err(|error| refused(error.chain()))
+}
+
+/// A comment may move with its field, but not go.
+pub(super) fn comments_stay(file: &str, text: &str, layout: &Layout, splices: &[Splice]) -> Result<()> {
+    let lost = |splice: &Splice| {
+        let inside = layout.comments.iter().filter(|it| it.start < splice.at.end && splice.at.start < it.end);
+        inside.clone().any(|it| !splice.text.contains(&text[it.clone()]))
+    };
+    if splices.iter().any(lost) { Err(refused(file, "a comment would be lost")) } else { Ok(()) }
+}
+
+fn refused(file: &str, why: &str) -> Error {
+    Error::refused(format!("{file} is left as it is: an edit would have changed more than was asked for ({why})."))
+        .hint("this layout is unusual: edit the entry by hand, or write it more plainly")
 }
 
 /// What the strict reader has to see afterwards.
@@ -53,12 +64,25 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    const BEFORE: &str = "namespace: a\nimages:\n- name: app\n  newTag: v1\n- name: b\n  newTag: v1\n";
+    const BEFORE: &str = "namespace: a\nimages:\n- name: app\n  newTag: v1 # c\n- name: b\n  newTag: v1\n";
 
-    fn verdict(edited: &str) -> Result<Layout> {
+    fn verdict(edited: &str) -> Result<()> {
         let fields = vec![Wanted { field: "newTag", old: Some("v1".to_owned()), new: Some("v2".to_owned()) }];
         let plan = [Planned { target: Target::Entry(0), name: "app".to_owned(), fields }];
         check("k", &strict::read("k", BEFORE).unwrap(), &plan, edited)
+    }
+
+    #[test]
+    fn a_comment_may_move_but_not_go() {
+        let layout = Layout::read("k", BEFORE, &strict::read("k", BEFORE).unwrap()).unwrap();
+        let comment = BEFORE.find('#').unwrap();
+        let verdict = |at: std::ops::Range<usize>, text: &str| {
+            comments_stay("k", BEFORE, &layout, &[Splice { at, text: text.to_owned(), changes: Vec::new() }])
+        };
+        assert!(verdict(comment - 3..comment - 1, "v2").is_ok());
+        assert!(verdict(comment - 3..comment + 3, "v2 # c").is_ok());
+        assert!(verdict(comment - 3..comment + 3, "v2").is_err());
+        assert!(verdict(comment + 1..comment + 2, "").is_err());
     }
 
     #[test]

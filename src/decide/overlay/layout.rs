@@ -17,6 +17,8 @@ pub(super) struct Layout {
     pub root: Root,
     pub images: Images,
     pub items: Vec<Item>,
+    /// Where the comments stand.
+    pub comments: Vec<Range<usize>>,
 }
 
 /// The top level of the file.
@@ -82,7 +84,7 @@ pub(super) enum Form {
 impl Layout {
     /// Finds the spans and refuses where the two readers disagree about what is there.
     pub(super) fn read(file: &str, text: &str, strict: &Value) -> Result<Self> {
-        let layout = Self::locate(text).unwrap_or(Self { root: Root::Empty, images: Images::Absent, items: Vec::new() });
+        let layout = Self::locate(text);
         let expected = strict.get("images").and_then(Value::as_sequence).map_or(0, Vec::len);
         let agrees = layout.items.len() == expected && matches!(layout.root, Root::Empty) == strict.is_null();
         let absent = matches!(layout.images, Images::Absent) == strict.get("images").is_none();
@@ -94,9 +96,13 @@ impl Layout {
         }
     }
 
-    fn locate(text: &str) -> Option<Self> {
+    fn locate(text: &str) -> Self {
         let parsed = YamlFile::parse(text).tree();
-        let root = parsed.document()?.as_mapping()?;
+        let span = |it: yaml_edit::TextPosition| it.start as usize..it.end as usize;
+        let comments = parsed.comments().map(|it| span(it.byte_range())).collect();
+        let Some(root) = parsed.document().and_then(|it| it.as_mapping()) else {
+            return Self { root: Root::Empty, images: Images::Absent, items: Vec::new(), comments };
+        };
         let pairs = pairs(text, &root);
         let node = root.entries().zip(&pairs).find(|(_, pair)| pair.key == "images").map(|(entry, pair)| (entry.value_node(), pair));
         let (images, items) = node.map_or((Images::Absent, Vec::new()), |(node, pair)| images(text, node.as_ref(), pair));
@@ -107,7 +113,7 @@ impl Layout {
             let first = pairs.first().map_or(0, |it| it.key_span.start);
             Root::Block { indent: " ".repeat(column(text, first)), lists: list_indent(text, &root) }
         };
-        Some(Self { root, images, items })
+        Self { root, images, items, comments }
     }
 }
 

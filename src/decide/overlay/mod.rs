@@ -2,7 +2,7 @@
 //!
 //! Here: what an `images` entry says ([`entries`], [`find`]) and how to make it say something else ([`edit`]).
 //! Never here: a file. Texts come in as strings; `file` only labels errors.
-//! Start reading at [`edit`]: two strict readings of the text, with the byte spans of a lossless one between them.
+//! Start reading at [`edit_or_problems`]: two strict readings of the text, with the byte spans of a lossless one between them.
 //! Used by `cli/set_image.rs`, and by whatever writes to the config repository.
 
 use serde_yaml::Value;
@@ -89,18 +89,26 @@ pub struct Edited {
     pub changes: Vec<Change>,
 }
 
-/// Makes the entries say what the edits ask for, and changes nothing else. All problems are reported together.
+/// Makes the entries say what the edits ask for, and changes nothing else. All problems are one error.
 pub fn edit(file: &str, text: &str, edits: &[Edit]) -> Result<Edited> {
-    let before = strict::read(file, text)?;
-    let layout = layout::Layout::read(file, text, &before)?;
+    edit_or_problems(file, text, edits).map_err(together)
+}
+
+/// As [`edit`], with every problem on its own.
+pub fn edit_or_problems(file: &str, text: &str, edits: &[Edit]) -> Result<Edited, Vec<Error>> {
+    let one = |error| vec![error];
+    let before = strict::read(file, text).map_err(one)?;
+    let layout = layout::Layout::read(file, text, &before).map_err(one)?;
     let present = entries::from_parts(file, text, &before, &layout)?;
     let plan = plan::plan(file, text, &layout, &present, &before, edits)?;
     if plan.is_empty() {
         return Ok(Edited { text: text.to_owned(), changes: Vec::new() });
     }
-    let edited = splice::apply(text, &layout, &plan);
-    let after = guard::check(file, &before, &plan, &edited)?;
-    Ok(Edited { changes: plan::changes(&plan, (text, &layout), (&edited, &after)), text: edited })
+    let splices = splice::splices(text, &layout, &plan);
+    guard::comments_stay(file, text, &layout, &splices).map_err(one)?;
+    let edited = splice::patch(text, splices);
+    guard::check(file, &before, &plan, &edited.text).map_err(one)?;
+    Ok(edited)
 }
 
 /// The names of an entry's fields, in the order in which they are written.

@@ -5,7 +5,7 @@ use serde_yaml::Value;
 use super::entries::{find, same_image, without_version};
 use super::layout::{Form, Item, Layout};
 use super::quote::reads_as_text;
-use super::{Change, Edit, Entry, FIELDS, Field, field, line_at, together};
+use super::{Edit, Entry, FIELDS, Field, field, line_at};
 use crate::error::{Error, Result};
 
 /// One entry that changes.
@@ -45,7 +45,14 @@ struct Sight<'a> {
 }
 
 /// Matches the edits to entries. In the order of the entries, new ones last.
-pub(super) fn plan(file: &str, text: &str, layout: &Layout, present: &[Entry], strict: &Value, edits: &[Edit]) -> Result<Vec<Planned>> {
+pub(super) fn plan(
+    file: &str,
+    text: &str,
+    layout: &Layout,
+    present: &[Entry],
+    strict: &Value,
+    edits: &[Edit],
+) -> Result<Vec<Planned>, Vec<Error>> {
     let sight = Sight { file, text, layout, present, strict };
     let (merged, mut problems) = merge(edits);
     let mut planned: Vec<Planned> = Vec::new();
@@ -59,7 +66,7 @@ pub(super) fn plan(file: &str, text: &str, layout: &Layout, present: &[Entry], s
         }
     }
     if !problems.is_empty() {
-        return Err(together(problems));
+        return Err(problems);
     }
     planned.retain(|it| it.target == Target::New || !it.fields.is_empty());
     planned.sort_by_key(|it| match it.target {
@@ -213,35 +220,4 @@ fn writable(image: &str, name: &str, value: &str) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// What the plan changes, once it is done. Lines are those of the edited text, but of removed fields.
-pub(super) fn changes(plan: &[Planned], before: (&str, &Layout), after: (&str, &Layout)) -> Vec<Change> {
-    let mut next = before.1.items.len();
-    let mut changes = Vec::new();
-    for planned in plan {
-        let index = match planned.target {
-            Target::Entry(index) => index,
-            Target::New => {
-                next += 1;
-                next - 1
-            }
-        };
-        let line = |(text, layout): (&str, &Layout), field: &str| {
-            let key = layout.items.get(index).and_then(|it| it.pair(field));
-            line_at(text, key.map_or(0, |it| it.key_span.start))
-        };
-        if planned.target == Target::New {
-            let (image, new) = (planned.name.clone(), Some(planned.name.clone()));
-            changes.push(Change { image, field: "name", line: line(after, "name"), old: None, new });
-        }
-        changes.extend(planned.fields.iter().map(|it| Change {
-            image: planned.name.clone(),
-            field: it.field,
-            line: line(if it.new.is_some() { after } else { before }, it.field),
-            old: it.old.clone(),
-            new: it.new.clone(),
-        }));
-    }
-    changes
 }

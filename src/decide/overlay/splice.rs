@@ -5,21 +5,23 @@ use std::ops::Range;
 use super::layout::{Form, Item, Layout, Pair, column, line_break, line_end, line_start, own_indent};
 use super::plan::{Planned, Target, Wanted};
 use super::quote::render;
-use super::{FIELDS, create};
+use super::{Change, Edited, FIELDS, create, line_at};
 
-/// One replacement of bytes. An empty range inserts.
+/// One replacement of bytes, and the changes it makes. An empty range inserts.
 #[derive(Debug)]
 pub(super) struct Splice {
     pub at: Range<usize>,
     pub text: String,
+    pub changes: Vec<Change>,
 }
 
-/// The edited text.
-pub(super) fn apply(text: &str, layout: &Layout, plan: &[Planned]) -> String {
+/// The edits of the text, in its order. The lines of their changes are those of the text.
+pub(super) fn splices(text: &str, layout: &Layout, plan: &[Planned]) -> Vec<Splice> {
     let mut splices: Vec<Splice> = Vec::new();
     for planned in plan {
         let Target::Entry(index) = planned.target else { continue };
-        splices.extend(planned.fields.iter().map(|it| field(text, &layout.items[index], planned, it)));
+        let item = &layout.items[index];
+        splices.extend(planned.fields.iter().map(|it| one(text, item, planned, it)));
     }
     let created: Vec<&Planned> = plan.iter().filter(|it| it.target == Target::New).collect();
     if !created.is_empty() {
@@ -27,28 +29,48 @@ pub(super) fn apply(text: &str, layout: &Layout, plan: &[Planned]) -> String {
     }
     // Insertions go before a removal that begins at the same byte; the sort keeps the order of insertions.
     splices.sort_by_key(|it| (it.at.start, it.at.end));
-    patch(text, &splices)
+    splices
 }
 
-fn patch(text: &str, splices: &[Splice]) -> String {
-    let mut edited = String::with_capacity(text.len() + 256);
-    let mut at = 0;
+fn one(text: &str, item: &Item, planned: &Planned, wanted: &Wanted) -> Splice {
+    let (at, new) = field(text, item, planned, wanted);
+    let line = match item.pair(wanted.field) {
+        Some(pair) => line_at(text, pair.key_span.start),
+        // What is added begins with the line break that it needs, if any.
+        None => line_at(text, at.start) + new.matches('\n').count(),
+    };
+    let change = Change { image: planned.name.clone(), field: wanted.field, line, old: wanted.old.clone(), new: wanted.new.clone() };
+    Splice { at, text: new, changes: vec![change] }
+}
+
+/// The edited text. The lines of what is in it are counted again, in it; a removed field keeps its old line.
+pub(super) fn patch(text: &str, splices: Vec<Splice>) -> Edited {
+    let mut edited = Edited { text: String::with_capacity(text.len() + 256), changes: Vec::new() };
+    let (mut at, mut moved) = (0, 0_isize);
     for splice in splices {
         // Spans of different fields do not overlap; were they to, the guard would see what became of it.
-        edited.push_str(text.get(at..splice.at.start).unwrap_or_default());
-        edited.push_str(&splice.text);
+        edited.text.push_str(text.get(at..splice.at.start).unwrap_or_default());
+        edited.text.push_str(&splice.text);
+        edited.changes.extend(splice.changes.into_iter().map(|it| match it.new {
+            Some(_) => Change { line: it.line.saturating_add_signed(moved), ..it },
+            None => it,
+        }));
+        let breaks = |text: &str| text.matches('\n').count() as isize;
+        moved += breaks(&splice.text) - breaks(text.get(splice.at.clone()).unwrap_or_default());
         at = splice.at.end.max(at);
     }
-    edited.push_str(&text[at..]);
+    edited.text.push_str(&text[at..]);
     edited
 }
 
-fn field(text: &str, item: &Item, planned: &Planned, wanted: &Wanted) -> Splice {
+fn field(text: &str, item: &Item, planned: &Planned, wanted: &Wanted) -> (Range<usize>, String) {
     match (item.pair(wanted.field), &wanted.new) {
-        (Some(pair), Some(new)) if pair.form == Form::Empty => {
-            Splice { at: pair.colon..pair.colon, text: format!(" {}", render(new, sibling_form(item))) }
+        (Some(pair), Some(new)) if pair.form == Form::Empty => (pair.colon..pair.colon, format!(" {}", render(new, sibling_form(item)))),
+        (Some(pair), Some(new)) if pair.form == Form::Block => {
+            let comments: String = inner_comments(text, pair).iter().map(|it| format!(" {it}")).collect();
+            (pair.value.clone(), format!("{}{comments}", render(new, pair.form)))
         }
-        (Some(pair), Some(new)) => Splice { at: pair.value.clone(), text: render(new, pair.form) },
+        (Some(pair), Some(new)) => (pair.value.clone(), render(new, pair.form)),
         (Some(pair), None) => remove(text, item, pair),
         (None, new) => add(text, item, planned, wanted.field, new.as_deref().unwrap_or_default()),
     }
@@ -61,19 +83,19 @@ pub(super) fn sibling_form(item: &Item) -> Form {
 }
 
 /// Adds a field behind the one that comes before it in the usual order, of those that stay.
-fn add(text: &str, item: &Item, planned: &Planned, field: &str, value: &str) -> Splice {
+fn add(text: &str, item: &Item, planned: &Planned, field: &str, value: &str) -> (Range<usize>, String) {
     let leaves = |key: &str| planned.fields.iter().any(|it| it.field == key && it.new.is_none());
     let usual = ["name"].into_iter().chain(FIELDS).take_while(|it| *it != field);
     let anchor = usual.filter(|it| !leaves(it)).filter_map(|it| item.pair(it)).last().or(item.pairs.last());
-    let Some(anchor) = anchor else { return Splice { at: item.span.end..item.span.end, text: String::new() } };
+    let Some(anchor) = anchor else { return (item.span.end..item.span.end, String::new()) };
     let value = render(value, sibling_form(item));
     if item.flow {
         let quote = if text[anchor.key_span.clone()].starts_with('"') { "\"" } else { "" };
         let gap = gap_like(text, anchor.key_span.start);
-        return Splice { at: anchor.end()..anchor.end(), text: format!(",{gap}{quote}{field}{quote}: {value}") };
+        return (anchor.end()..anchor.end(), format!(",{gap}{quote}{field}{quote}: {value}"));
     }
     let end = line_end(text, anchor.end());
-    Splice { at: end..end, text: format!("{}{}{field}: {value}", line_break(text, end), indent(text, item)) }
+    (end..end, format!("{}{}{field}: {value}", line_break(text, end), indent(text, item)))
 }
 
 /// What stands between two parts in braces or brackets: a space, or a line break and the indentation of the others.
@@ -87,25 +109,34 @@ fn indent(text: &str, item: &Item) -> String {
     own_line.map_or_else(|| " ".repeat(item.pairs.first().map_or(0, |it| column(text, it.key_span.start))), str::to_owned)
 }
 
-fn remove(text: &str, item: &Item, pair: &Pair) -> Splice {
+fn remove(text: &str, item: &Item, pair: &Pair) -> (Range<usize>, String) {
     let index = item.pairs.iter().position(|it| std::ptr::eq(it, pair)).unwrap_or(0);
     let next = item.pairs.get(index + 1);
-    let gone = |at: Range<usize>| Splice { at, text: String::new() };
+    let gone = |at: Range<usize>| (at, String::new());
     if item.flow {
         return gone(flow_removal(text, item, pair, index, next));
     }
-    let start = line_start(text, pair.key_span.start);
-    let own_line = own_indent(text, pair.key_span.start).is_some();
     let end = line_end(text, pair.end());
-    let comment = text[pair.end()..end].find('#').map(|it| pair.end() + it);
-    match (own_line, comment, next) {
+    let mut comments = inner_comments(text, pair);
+    comments.extend(text[pair.end()..end].find('#').map(|it| &text[pair.end() + it..end]));
+    if !comments.is_empty() {
         // A comment is somebody's words: it stays, on the line that was the field's.
-        (_, Some(comment), _) => gone(pair.key_span.start..comment),
-        (true, None, _) => gone(whole_lines(text, start, end)),
-        // The first field stands behind the dash: the next one moves up, unless a comment stands between them.
-        (false, None, Some(next)) if !text[pair.end()..next.key_span.start].contains('#') => gone(pair.key_span.start..next.key_span.start),
-        (false, None, _) => gone(pair.key_span.start..pair.end()),
+        let kept = comments.join(&format!("{}{}", line_break(text, end), indent(text, item)));
+        return (pair.key_span.start..end, kept);
     }
+    match (own_indent(text, pair.key_span.start), next) {
+        (Some(_), _) => gone(whole_lines(text, line_start(text, pair.key_span.start), end)),
+        // The first field stands behind the dash: the next one moves up, unless a comment stands between them.
+        (None, Some(next)) if !text[pair.end()..next.key_span.start].contains('#') => gone(pair.key_span.start..next.key_span.start),
+        (None, _) => gone(pair.key_span.start..pair.end()),
+    }
+}
+
+/// Comments between a key and the end of its value: behind the colon, or behind the `|` of a block.
+fn inner_comments<'a>(text: &'a str, pair: &Pair) -> Vec<&'a str> {
+    let gap = if pair.form == Form::Block { pair.value.start..line_end(text, pair.value.start) } else { pair.colon..pair.value.start };
+    let lines = text.get(gap).unwrap_or_default().lines();
+    lines.filter_map(|line| line.find('#').map(|it| line[it..].trim_end())).collect()
 }
 
 /// From the start of the first line to the break behind the last; in a file without a final break, the one before.

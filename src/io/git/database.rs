@@ -119,6 +119,20 @@ impl Database {
         idle.repositories.clear();
     }
 
+    /// Whether so much has been piled up that fetching anew is cheaper than living with it. Nothing is ever packed together here.
+    pub(super) fn is_overgrown(&self, depth: Depth) -> bool {
+        let (most_packs, most_loose) = match depth {
+            Depth::Tips => (100, 27),
+            Depth::Full => (1000, 100),
+        };
+        let objects = self.home.join(depth.folder()).join("objects");
+        let packs = fs::read_dir(objects.join("pack"))
+            .map_or(0, |it| it.flatten().filter(|it| it.path().extension().is_some_and(|it| it == "pack")).count());
+        // One folder of 256 speaks for all, as in git's own gc.
+        let loose = fs::read_dir(objects.join("17")).map_or(0, Iterator::count);
+        packs > most_packs || loose > most_loose
+    }
+
     /// Throws a repository away and makes it anew.
     pub(super) fn rebuild(&self, depth: Depth, limit: Duration) -> Result<()> {
         let _lock = self.lock(limit)?;

@@ -29,6 +29,9 @@ impl Store {
     }
 
     pub(super) fn fetch_ref(&self, name: &RefName, depth: Depth) -> Result<Option<CommitId>> {
+        if self.database().is_overgrown(depth) {
+            self.database().rebuild(depth, self.network().limits.total)?;
+        }
         match self.fetch_once(name, depth) {
             Ok(tip) => Ok(tip),
             Err(Stop::Error(error)) => Err(error),

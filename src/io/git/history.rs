@@ -79,7 +79,7 @@ pub fn checked_out(repo: &Repository) -> Option<BranchName> {
 /// The commits reachable from `from` and from none of `without`, children before parents. More than `limit` is an error, not a cut.
 pub fn commits(repo: &Repository, from: &CommitId, without: &[CommitId], limit: usize) -> Result<Vec<HistoryCommit>> {
     let mut walk = repo.revwalk().map_err(unreadable)?;
-    walk.set_sorting(Sort::TOPOLOGICAL).map_err(unreadable)?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(unreadable)?;
     walk.push(oid(from.object())?).map_err(unreadable)?;
     for it in without {
         walk.hide(oid(it.object())?).map_err(unreadable)?;

@@ -10,6 +10,7 @@ mod database;
 mod fetch;
 pub mod history;
 mod http_answer;
+pub mod local;
 mod network;
 pub mod objects;
 mod push;

@@ -97,6 +97,8 @@ impl Network {
             .connect_timeout(self.limits.connect)
             .timeout(self.limits.idle)
             .tcp_nodelay(true)
+            // Servers drop silent connections after a while; the fewer are met at that moment the better.
+            .pool_idle_timeout(Duration::from_secs(30))
             // Redirects are followed by hand, because a redirected POST must not become a GET and a token must not travel.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy();

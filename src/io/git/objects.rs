@@ -44,12 +44,6 @@ pub struct Line {
 }
 
 impl Store {
-    /// Whether the remote is a folder of this computer that holds a shallow clone: its history cannot be had from there.
-    pub fn is_of_shallow_clone(&self) -> bool {
-        let Some(path) = self.remote().url.expose().strip_prefix("file://") else { return false };
-        ["shallow", ".git/shallow"].iter().any(|it| Path::new(path).join(it).exists())
-    }
-
     /// The repository of the cache that holds this commit, with as much of its history as there is.
     pub fn folder_of(&self, commit: &CommitId) -> Result<PathBuf> {
         Ok(self.holding(commit)?.path().to_owned())

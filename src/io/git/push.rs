@@ -76,7 +76,11 @@ impl Store {
             Expect::Absent => Oid::ZERO_SHA1,
             Expect::At(id) => oid(id)?,
         };
-        let missing = || Error::bug(format!("The git object {object} is to be pushed and is not in the cache."));
+        // Another process may have made the cache anew in the meantime.
+        let missing = || {
+            let what = format!("The git object {object} is to be pushed and is not in the cache any more.");
+            Error::remote(what).hint("Make it anew, on what stands there now.")
+        };
         let repository = self.database().holding(wish)?.ok_or_else(missing)?;
         let plus = if kind == Move::Anywhere { "+" } else { "" };
         let update = Update { to, expect, wish };
@@ -113,10 +117,11 @@ impl Store {
             return not_sent(update, &notes, trouble, &session.address);
         }
         if trouble.failure.is_none() && trouble.git.code() == ErrorCode::NotFastForward {
-            return Ok(Pushed::Refused(format!(
-                "{} would not move forward: what stands there is no ancestor of what was to be pushed",
-                update.to
-            )));
+            let why = match repository.depth() {
+                Depth::Full => "what stands there is no ancestor of what was to be pushed",
+                Depth::Tips => "the cache holds too little history to show that what stands there is an ancestor of what was to be pushed",
+            };
+            return Ok(Pushed::Refused(format!("{} is never forced, and {why}", update.to)));
         }
         if trouble.failure.as_ref().is_some_and(|it| it.denied) {
             return Ok(Pushed::Refused(refusal(trouble, &session.address)));

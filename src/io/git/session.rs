@@ -4,14 +4,20 @@
 //! conversation stands in a thread-local for as long as the call lasts: the token belongs to one store and to nobody else.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::Secret;
 
 use super::network::Network;
 use super::remote::{Remote, authorization, plain_address};
+
+/// The most that one conversation may bring.
+const MOST_BYTES: u64 = 8 << 30;
+/// Words with which a server ends a conversation for good.
+const FINAL_WORDS: &[&str] = &["not found", "denied", "not exported", "does not exist", "not a git repository", "disabled"];
 
 /// One conversation with a remote.
 pub(super) struct Session {
@@ -24,6 +30,7 @@ pub(super) struct Session {
     /// Where the repository moved to, after a redirect within the same host.
     pub(super) moved: Mutex<Option<String>>,
     began: Instant,
+    received: AtomicU64,
     failure: Mutex<Option<Failure>>,
 }
 
@@ -57,6 +64,7 @@ impl Session {
             network: network.clone(),
             moved: Mutex::new(None),
             began: Instant::now(),
+            received: AtomicU64::new(0),
             failure: Mutex::new(None),
         }))
     }
@@ -79,9 +87,23 @@ impl Session {
         std::io::Error::other("the transport failed")
     }
 
+    /// Whether something went wrong already.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// What is left of the total time; `None` when it is used up.
     pub(super) fn time_left(&self) -> Option<Duration> {
         self.network.limits.total.checked_sub(self.began.elapsed()).filter(|left| !left.is_zero())
+    }
+
+    /// Counts what arrived; an error when it is more than any repository we work with holds.
+    pub(super) fn receive(&self, bytes: usize) -> Result<()> {
+        let before = self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        if before > MOST_BYTES {
+            return Err(Error::remote_final(format!("{} sends more than {} GiB.", self.address, MOST_BYTES >> 30)));
+        }
+        Ok(())
     }
 
     /// The error for a conversation that took too long.
@@ -109,7 +131,13 @@ impl Trouble {
     pub(super) fn into_error(self, address: &str) -> Error {
         match self.failure {
             Some(failure) => failure.error,
-            None => Error::remote(format!("The conversation with {address} failed: {}.", words(&self.git))),
+            None => {
+                let words = words(&self.git);
+                let last = words.contains("remote object format")
+                    || words.contains("remote error") && FINAL_WORDS.iter().any(|it| words.contains(it));
+                let kind = if last { Kind::RemoteFinal } else { Kind::Remote };
+                Error::new(kind, format!("The conversation with {address} failed: {words}."))
+            }
         }
     }
 }

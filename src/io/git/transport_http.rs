@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 use reqwest::blocking::Response;
@@ -18,7 +19,9 @@ const MOST_REDIRECTS: usize = 5;
 /// How much of a refusal is read for its words.
 const REFUSAL_BYTES: u64 = 4096;
 /// How much of an unread answer is worth reading to keep its connection.
-const REST_BYTES: u64 = 64 * 1024;
+const REST_BYTES: usize = 64 * 1024;
+/// How long that may take.
+const REST_TIME: Duration = Duration::from_millis(500);
 
 /// The http transport.
 pub(super) struct Http {
@@ -76,18 +79,25 @@ impl Read for Exchange {
             None => self.exchange().map_err(|it| self.session.fail(it.error, it.denied))?,
         };
         let answer = self.answer.insert(answer);
-        answer.read(into).map_err(|why| {
+        let count = answer.read(into).map_err(|why| {
             let error = Error::remote(format!("The answer of {} broke off.", self.base)).because(why);
             self.session.fail(error, false)
-        })
+        })?;
+        self.session.receive(count).map_err(|error| self.session.fail(error, false))?;
+        Ok(count)
     }
 }
 
 impl Drop for Exchange {
     /// libgit2 stops reading at the last packet, in front of the end of the body; a connection is kept only when that was read.
     fn drop(&mut self) {
-        if let Some(answer) = self.answer.take() {
-            let _ = io::copy(&mut answer.take(REST_BYTES), &mut io::sink());
+        let Some(mut answer) = self.answer.take().filter(|_| !self.session.has_failed()) else { return };
+        let (began, mut left, mut piece) = (Instant::now(), REST_BYTES, [0; 8192]);
+        while left > 0 && began.elapsed() < REST_TIME {
+            match answer.read(&mut piece) {
+                Ok(count @ 1..) => left = left.saturating_sub(count),
+                _ => return,
+            }
         }
     }
 }

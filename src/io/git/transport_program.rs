@@ -222,6 +222,7 @@ impl Read for Talk {
         let count = piece.len().min(into.len());
         into[..count].copy_from_slice(&piece[..count]);
         self.taken += count;
+        self.session.receive(count).map_err(|error| self.session.fail(error, false))?;
         Ok(count)
     }
 }

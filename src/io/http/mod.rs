@@ -14,6 +14,7 @@ mod trouble;
 pub use answer::Answer;
 pub use trouble::shown;
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
@@ -139,8 +140,12 @@ const REDIRECTS: usize = 5;
 /// The client. Cheap to clone; connections are kept.
 #[derive(Clone, Debug)]
 pub struct Client {
-    inner: reqwest::Client,
     limits: Limits,
+    authorities: Vec<reqwest::Certificate>,
+    /// Made when first needed: each reads all certificates of the system.
+    proxied: Arc<OnceLock<reqwest::Client>>,
+    /// For this computer itself, which no proxy leads to.
+    direct: Arc<OnceLock<reqwest::Client>>,
 }
 
 impl Client {
@@ -149,15 +154,26 @@ impl Client {
     pub fn new(limits: Limits) -> Result<Self> {
         // Everything is built without a provider of cryptography; the second installation of the same one changes nothing.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let inner = reqwest::Client::builder()
+        Ok(Self { limits, authorities: private_authorities()?, proxied: Arc::default(), direct: Arc::default() })
+    }
+
+    /// The inner client for an address.
+    fn towards(&self, url: &Url) -> Result<&reqwest::Client> {
+        let local = is_loopback(url);
+        let made = if local { &self.direct } else { &self.proxied };
+        if let Some(client) = made.get() {
+            return Ok(client);
+        }
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("tomoda-release/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.idle)
+            .connect_timeout(self.limits.connect)
+            .read_timeout(self.limits.idle)
             .redirect(reqwest::redirect::Policy::none())
-            .tls_certs_merge(private_authorities()?)
+            .tls_certs_merge(self.authorities.clone());
+        let client = if local { builder.no_proxy() } else { builder }
             .build()
             .map_err(|why| Error::config("The HTTP client cannot be set up; is a proxy variable or a certificate wrong?").because(why))?;
-        Ok(Self { inner, limits })
+        Ok(made.get_or_init(|| client))
     }
 
     /// Sends a read, again when that may help. The last answer counts, whatever its status.
@@ -218,7 +234,8 @@ impl Client {
     }
 
     async fn exchange(&self, request: &Request, url: Url) -> Result<Answer, Trouble> {
-        let mut builder = self.inner.request(request.method.clone(), url).headers(request.headers.clone());
+        let client = self.towards(&url).map_err(Trouble::Ours)?;
+        let mut builder = client.request(request.method.clone(), url).headers(request.headers.clone());
         if let Some(login) = &request.login {
             builder = builder.header(AUTHORIZATION, login.header().map_err(Trouble::Ours)?);
         }
@@ -235,6 +252,16 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         Ok(Answer::new(request.url.clone(), status, headers, body))
+    }
+}
+
+/// Whether an address is on this computer.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

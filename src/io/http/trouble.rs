@@ -67,11 +67,12 @@ fn wire(why: reqwest::Error, host: &str, kind: Kind) -> Error {
 fn certificate(why: &reqwest::Error) -> Option<String> {
     let mut cause = why.source();
     while let Some(it) = cause {
-        let inner = it.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|it| it.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(reason)) = inner.or(it.downcast_ref()) {
+        if let Some(rustls::Error::InvalidCertificate(reason)) = it.downcast_ref() {
             return Some(reason.to_string());
         }
-        cause = it.source();
+        // An `io::Error` leaves out what it wraps when it is asked for its source.
+        let wrapped = it.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = wrapped.map(|it| it as &(dyn std::error::Error + 'static)).or_else(|| it.source());
     }
     None
 }

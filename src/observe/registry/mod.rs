@@ -108,12 +108,6 @@ impl<'a> Place<'a> {
         Url::parse(&format!("{base}/v2/{}/{what}", self.repository.path()))
             .map_err(|why| Error::config(format!("The address of the registry {host} cannot be read.")).because(why))
     }
-
-    /// Whether it answers as Google's registries do.
-    fn is_google(self) -> bool {
-        let host = self.repository.registry();
-        host.ends_with(".pkg.dev") || host == "gcr.io" || host.ends_with(".gcr.io")
-    }
 }
 
 /// Turns a failure into something not seen.

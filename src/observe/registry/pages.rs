@@ -19,7 +19,7 @@ impl Registry {
     /// All pages of a listing.
     pub(super) async fn pages(&self, place: &Place<'_>) -> Result<Listing> {
         // Google answers any number at once; others refuse to be asked for more than a thousand.
-        let size = if place.is_google() { GOOGLE_TRUNCATES } else { 1_000 };
+        let size = if place.repository.is_google() { GOOGLE_TRUNCATES } else { 1_000 };
         let first = place.url(&format!("tags/list?n={size}"))?;
         let mut tags = Tags::default();
         let mut visited = BTreeSet::new();
@@ -41,7 +41,7 @@ impl Registry {
                 return Err(Error::remote_final("the listing goes on to further pages, but they bring nothing new"));
             }
         }
-        if place.is_google() && tags.largest() >= GOOGLE_TRUNCATES {
+        if place.repository.is_google() && tags.largest() >= GOOGLE_TRUNCATES {
             return Err(Error::remote_final(format!(
                 "it is possibly truncated: from {GOOGLE_TRUNCATES} tags or images on, Artifact Registry leaves some out without saying so"
             ))

@@ -9,6 +9,7 @@ use super::{all, maybe};
 use crate::model;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one lives as long as it takes to read or write it")]
 #[serde(tag = "kind", rename_all_fields = "camelCase")]
 pub(in crate::record) enum Event {
     #[serde(rename = "genesis")]

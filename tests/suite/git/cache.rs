@@ -8,8 +8,8 @@ use tomoda_release::io::git::{Expect, Pushed};
 use tomoda_release::model::{BranchName, RefName};
 
 use super::{main_ref, path, store, write};
-use crate::support::git_server::{GitServer, On};
-use crate::support::repo::Bare;
+use crate::support::git_server::{Fault, GitServer, On};
+use crate::support::repo::{Bare, git, git_with};
 
 /// The one cache below a folder.
 fn home(root: &Path) -> PathBuf {
@@ -212,7 +212,51 @@ fn what_was_forgotten_is_fetched_anew() {
     server.requests();
     assert!(store.fetch(&main_ref(), true).unwrap().is_some());
     assert!(server.requests().len() > 1);
-    let _ = On::Fetch;
+}
+
+#[test]
+fn a_cache_that_has_piled_up_too_much_begins_anew() {
+    let bare = Bare::with(&[("a", "one\n")]);
+    let cache = tempfile::tempdir().unwrap();
+    let store = store(&bare.file_url(), cache.path());
+    let tip = store.fetch(&main_ref(), true).unwrap().unwrap();
+    let packs = home(cache.path()).join("tips.git/objects/pack");
+    for number in 0..101 {
+        fs::write(packs.join(format!("pack-{number}.pack")), "").unwrap();
+    }
+    assert_eq!(store.fetch(&main_ref(), true).unwrap(), Some(tip.clone()));
+    assert!(fs::read_dir(&packs).unwrap().count() < 10);
+    assert_eq!(store.read(&tip, &path("a")).unwrap().unwrap().bytes, b"one\n");
+}
+
+#[test]
+fn what_git_says_at_the_end_of_a_conversation_is_understood() {
+    let bare = Bare::with(&[("a", "one\n")]);
+    let server = GitServer::start(bare.root());
+    let cache = tempfile::tempdir().unwrap();
+    let store = store(&server.url(), cache.path());
+    let packet = |text: &str| format!("{:04x}{text}", text.len() + 4);
+    for (said, kind) in [("ERR access denied or repository not exported: /x", Kind::RemoteFinal), ("ERR try again", Kind::Remote)] {
+        let body: &'static str = Box::leak(format!("{}0000{}", packet("# service=git-upload-pack\n"), packet(said)).into_boxed_str());
+        server.fault(On::FetchRefs, Fault::Answer(200, vec![("Content-Type", "application/x-git-upload-pack-advertisement".into())], body));
+        let error = store.list("refs/").unwrap_err();
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(error.to_string().contains(&said[4..]), "{error}");
+    }
+}
+
+#[test]
+fn a_repository_with_longer_object_ids_is_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    git(folder.path(), &["init", "-q", "--bare", "--object-format=sha256", "-b", "main", "repo.git"]);
+    let bare = folder.path().join("repo.git");
+    let tree = git_with(&bare, &["mktree"], b"");
+    let commit = git(&bare, &["commit-tree", "-m", "x", &tree]);
+    git(&bare, &["update-ref", "refs/heads/main", &commit]);
+    let cache = tempfile::tempdir().unwrap();
+    let store = store(&format!("file://{}", bare.display()), cache.path());
+    let error = store.fetch(&main_ref(), true).unwrap_err();
+    assert_eq!(error.kind(), Kind::RemoteFinal, "{error:?}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn a_file_is_not_written_twice_and_an_author_has_a_name() {
     let stranger = CommitId::parse(&"12".repeat(20)).unwrap();
     let error = store.read(&stranger, &path("a")).unwrap_err();
     assert!(error.hint_text().unwrap().contains("Fetch"), "{error:?}");
-    assert_eq!(store.push(stranger.object(), &main_ref(), &Expect::Absent).unwrap_err().kind(), Kind::Bug);
+    assert_eq!(store.push(stranger.object(), &main_ref(), &Expect::Absent).unwrap_err().kind(), Kind::Remote);
     let long = CommitId::parse(&"12".repeat(32)).unwrap();
     assert_eq!(store.read(&long, &path("a")).unwrap_err().kind(), Kind::RemoteFinal);
 }

@@ -235,6 +235,35 @@ fn a_circle_of_redirects_ends() {
 }
 
 #[test]
+fn an_answer_that_never_ends_is_ended() {
+    let bench = bench();
+    let limits = Limits { total: Duration::from_secs(1), ..impatient().limits };
+    let cache = tempfile::tempdir().unwrap();
+    let store = store_with(&bench.server.url(), Some(TOKEN), cache.path(), Network { limits, ..impatient() });
+    // git reads a first packet of 0x3333 bytes, and would for minutes.
+    for on in [On::FetchRefs, On::Fetch] {
+        bench.server.fault(on, Fault::Drip);
+        let began = Instant::now();
+        let error = store.fetch(&main_ref(), true).unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+        assert_eq!(error.kind(), Kind::Remote, "{error:?}");
+    }
+    assert!(store.fetch(&main_ref(), true).unwrap().is_some());
+}
+
+#[test]
+fn a_store_works_beside_an_async_runtime() {
+    let bench = bench();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let Bench { store, bare, .. } = bench;
+    let server = bench.server;
+    let found =
+        runtime.block_on(async { tokio::task::spawn_blocking(move || store.fetch(&main_ref(), true)).await }).unwrap().unwrap().unwrap();
+    assert_eq!(found.as_str(), bare.tip("refs/heads/main").unwrap());
+    drop(server);
+}
+
+#[test]
 fn nobody_listens() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let cache = tempfile::tempdir().unwrap();

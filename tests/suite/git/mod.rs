@@ -4,8 +4,11 @@ mod basics;
 mod cache;
 mod content;
 mod faults;
+mod nginx;
 mod races;
 mod refusals;
+mod ssh;
+mod together;
 mod ways_out;
 
 use std::path::Path;

@@ -388,3 +388,32 @@ fn a_branch_that_is_no_ledger_never_passes() {
     assert_eq!(verify(&stage).findings[0].kind, Attack::Malformed);
     assert_eq!(stage.ledger("a").tip().unwrap_err().kind(), Kind::Ledger);
 }
+
+/// Keys are replaced by number: an old key vouches for the records of its time and for no others, whatever time a record claims.
+#[test]
+fn a_key_beyond_its_records() {
+    let stage = Stage::new();
+    stage.play(2);
+    let ledger = |ranges: [&str; 2], sign: u8| {
+        let mut settings = settings(&[1, 2]);
+        for (trusted, range) in settings.trusted.iter_mut().zip(ranges) {
+            trusted.0.push_str(range);
+        }
+        let name = tomoda_release::model::PipelineName::parse("shop").unwrap();
+        Ledger::new(stage.store("v"), &settings, Some(private(sign)), &name)
+    };
+    assert!(ledger(["[-6]", "[7-]"], 2).unwrap().verify(None).unwrap().ok());
+    let report = ledger(["[0-4]", "[5-]"], 2).unwrap().verify(None).unwrap();
+    assert_eq!(found(&report), [(Some(5), Attack::KeyOutOfRange), (Some(6), Attack::KeyOutOfRange)]);
+    assert_eq!(ledger(["[0-4]", "[5-]"], 2).unwrap().tip().unwrap_err().kind(), Kind::Ledger);
+
+    let retired = ledger(["[0-6]", "[7-]"], 1).unwrap();
+    let tip = retired.tip().unwrap().unwrap();
+    assert_eq!(retired.append(Some(&tip), &story("dev", 9)[0], at(900), &actor()).unwrap_err().kind(), Kind::Config);
+    let successor = ledger(["[0-6]", "[7-]"], 2).unwrap();
+    recorded(successor.append(Some(&tip), &story("dev", 9)[0], at(900), &actor()).unwrap());
+    assert!(successor.verify(None).unwrap().ok());
+    for bad in ["[5-2]", "[x-]", "[5", "[5]"] {
+        assert_eq!(ledger([bad, ""], 2).err().unwrap().kind(), Kind::Config, "{bad}");
+    }
+}

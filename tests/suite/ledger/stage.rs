@@ -110,6 +110,24 @@ impl Stage {
         chain
     }
 
+    /// Puts a chain on the branch as the program itself would have: the same author and times, so the same ids.
+    pub(super) fn force_as_written(&self, chain: &[Forged]) {
+        let repository = git2::Repository::open_bare(self.origin()).unwrap();
+        let mut parents = Vec::new();
+        for it in chain {
+            let payload: serde_json::Value = serde_json::from_slice(&it.payload()).unwrap();
+            let time: Timestamp = payload["predicate"]["time"]["recorded"].as_str().unwrap().parse().unwrap();
+            let time = git2::Time::new(time.as_second(), 0);
+            let person = git2::Signature::new("tomoda-release", "ledger@tomoda-release.invalid", &time).unwrap();
+            let mut tree = repository.treebuilder(None).unwrap();
+            tree.insert("record.json", repository.blob(&it.file).unwrap(), 0o100_644).unwrap();
+            let tree = repository.find_tree(tree.write().unwrap()).unwrap();
+            let id = repository.commit(None, &person, &person, &it.message, &tree, &parents.iter().collect::<Vec<_>>()).unwrap();
+            parents = vec![repository.find_commit(id).unwrap()];
+        }
+        repository.reference(&format!("refs/heads/{BRANCH}"), parents[0].id(), true, "written").unwrap();
+    }
+
     /// Puts a chain on the branch by force. Commits that are as they were keep their ids as long as their parents do.
     pub(super) fn force(&self, chain: &[Forged]) {
         let repository = git2::Repository::open_bare(self.origin()).unwrap();

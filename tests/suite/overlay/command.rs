@@ -158,10 +158,10 @@ fn files_that_are_not_read_are_refused_untouched() {
 #[test]
 fn all_problems_are_told_at_once_and_nothing_is_written() {
     let work = folder_with(PLAIN);
-    let out = set_image(work.path(), &[".", "app:v2", "nothing", "other:v1", "app@sha256:12"]);
+    let out = set_image(work.path(), &[".", "app:v2", "nothing", "other:v1", "another:v1", "app@sha256:12"]);
     let said = said(&out.stderr);
     assert_eq!(out.status.code(), Some(2));
-    for it in ["3 problems", "“nothing”", "no images entry for other", "“app@sha256:12”"] {
+    for it in ["4 problems", "“nothing”", "no images entry for other", "no images entry for another", "“app@sha256:12”"] {
         assert!(said.contains(it), "{it}: {said}");
     }
     assert_eq!(read(work.path()), PLAIN);

@@ -227,4 +227,42 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn a_mangled_file_is_edited_well_or_refused(which in any::<prop::sample::Index>(), blows in prop::collection::vec((any::<prop::sample::Index>(), 0..6usize), 1..4)) {
+        let folders = super::folders();
+        let case = super::Case::read(&folders[which.index(folders.len())]);
+        let mut lines: Vec<String> = case.before.split_inclusive('\n').map(str::to_owned).collect();
+        for (at, how) in blows {
+            mangle(&mut lines, at, how);
+        }
+        let text = lines.concat();
+        let Ok(found) = entries("k", &text) else { return Ok(()) };
+        for entry in &found {
+            let wanted = Edit { image: entry.name.clone(), new_tag: Field::Set("1.0".to_owned()), digest: Field::Remove, ..Edit::default() };
+            let Ok(done) = edit("k", &text, std::slice::from_ref(&wanted)) else { continue };
+            let again = edit("k", &done.text, &[wanted]).expect("what was edited can be edited");
+            prop_assert_eq!(&again.text, &done.text);
+            if [&entry.new_tag, &entry.digest].into_iter().flatten().any(|it| it.contains('#')) {
+                continue; // It is in the value, not a comment.
+            }
+            let comments = |text: &str| text.split_whitespace().filter(|it| it.starts_with('#')).count();
+            prop_assert_eq!(comments(&text), comments(&done.text), "a comment is gone: {:?} became {:?}", &text, &done.text);
+        }
+    }
+}
+
+fn mangle(lines: &mut Vec<String>, at: prop::sample::Index, how: usize) {
+    if lines.is_empty() {
+        return;
+    }
+    let line = at.index(lines.len());
+    match how {
+        0 => drop(lines.remove(line)),
+        1 => lines.insert(line, lines[line].clone()),
+        2 => lines[line].insert(0, ' '),
+        3 => lines[line] = lines[line].trim_end().to_owned() + " # more\n",
+        4 => lines.insert(line, "# between\n".to_owned()),
+        _ => lines[line] = lines[line].replacen("  ", " ", 1),
+    }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     Answer(u16, Vec<(&'static str, String)>, &'static str),
     /// No answer until the server stops.
     Hang,
+    /// A good beginning of an answer, then a byte now and then, for ever.
+    Drip,
     /// The connection breaks before git has seen the request.
     ResetBefore,
     /// Git does its work, then the connection breaks without an answer.
@@ -160,6 +162,7 @@ impl GitServer {
     }
 }
 
+#[allow(dead_code, reason = "the benchmark asks")]
 impl GitServer {
     /// How long git worked on this side since the last question.
     pub(crate) fn busy(&self) -> Duration {
@@ -227,6 +230,10 @@ fn talk(shared: &Shared, reader: &mut impl BufRead, mut writer: impl Write) {
                 drop(shared.wake.1.wait_while(stopped, |it| !*it).unwrap());
                 return;
             }
+            Some(Fault::Drip) => {
+                drip(shared, &request, &body, &mut writer);
+                return;
+            }
             Some(Fault::ResetBefore) => return,
             Some(Fault::ResetAfter) => {
                 backend(shared, &request, &body);
@@ -248,6 +255,15 @@ fn talk(shared: &Shared, reader: &mut impl BufRead, mut writer: impl Write) {
         if write_answer(&mut writer, answer.0, &answer.1, answer.2.len(), &answer.2).is_err() {
             return;
         }
+    }
+}
+
+fn drip(shared: &Shared, request: &Request, body: &[u8], writer: &mut impl Write) {
+    let (status, headers, _) = backend(shared, request, body);
+    let mut sent = write_answer(writer, status, &headers, 1 << 20, b"");
+    while sent.is_ok() && !shared.stopped.load(Ordering::SeqCst) {
+        thread::sleep(Duration::from_millis(50));
+        sent = writer.write_all(b"3").and_then(|()| writer.flush());
     }
 }
 
@@ -366,6 +382,3 @@ fn write_answer(writer: &mut impl Write, status: u16, headers: &[(String, String
     writer.write_all(&[head.as_bytes(), body].concat())?;
     writer.flush()
 }
-
-/// A deadline that nothing in these tests should come near.
-pub(crate) const LONG: Duration = Duration::from_secs(30);

@@ -3,7 +3,9 @@
 pub(crate) mod cluster;
 pub(crate) mod git_server;
 pub(crate) mod proxy;
+pub(crate) mod real;
 pub(crate) mod repo;
+pub(crate) mod scripted;
 pub(crate) mod sim;
 pub(crate) mod tls;
 pub(crate) mod world;

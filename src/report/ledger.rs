@@ -1,0 +1,212 @@
+//! The ledger as people and programs read it.
+
+use serde_json::{Value, json};
+
+use super::Out;
+use crate::model::{Event, ImageMove, Outcome, Plan, Step};
+use crate::record::{Entry, Finding, Record, Report, Signed, hex};
+
+/// Findings shown before the rest is only counted; `--output json` has all of them.
+const SHOWN: usize = 30;
+
+/// `ledger log`.
+pub fn log(entries: &[Entry], out: &Out) {
+    for entry in entries {
+        out.text(told(entry, out.colour()));
+    }
+    if entries.is_empty() {
+        out.text("The ledger has no records yet.");
+    }
+    out.json(&json!({ "records": entries.iter().map(summary).collect::<Vec<_>>() }));
+}
+
+/// `ledger show`.
+pub fn show(entry: &Entry, out: &Out) {
+    out.text(told(entry, out.colour()));
+    if let Some(statement) = &entry.statement {
+        out.text(format!("\n{statement:#}"));
+    }
+    let mut value = summary(entry);
+    value["statement"] = entry.statement.clone().unwrap_or(Value::Null);
+    out.json(&value);
+}
+
+/// `ledger verify`.
+pub fn verified(report: &Report, out: &Out) {
+    for finding in report.findings.iter().take(SHOWN) {
+        out.text(format!("{}  {}  {}", paint(out.colour(), "31", &place(finding)), finding.kind, plain(&finding.what)));
+    }
+    if report.findings.len() > SHOWN {
+        out.text(format!("… and {} more; --output json lists them all.", report.findings.len() - SHOWN));
+    }
+    let head = report.head.as_ref().map(|it| format!(" Last: {} at commit {}.", it.head, it.commit.short())).unwrap_or_default();
+    let verdict = match report.ok() {
+        true => paint(out.colour(), "32", "The ledger is whole"),
+        false => paint(out.colour(), "31", &format!("The ledger did not pass, {}", count(report.findings.len(), "finding"))),
+    };
+    out.text(format!("{verdict}: {} checked.{head}", count(usize::try_from(report.records).unwrap_or(usize::MAX), "record")));
+    out.json(&json!({
+        "ok": report.ok(),
+        "records": report.records,
+        "ledger": report.ledger.map(|it| it.to_string()),
+        "head": report.head.as_ref().map(|it| json!({ "seq": it.head.seq, "payload": hex(&it.head.payload), "commit": it.commit.as_str() })),
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+    }));
+}
+
+/// “1 record”, “2 records”.
+pub fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn place(finding: &Finding) -> String {
+    let seq = finding.seq.map(|it| format!("#{it}")).unwrap_or_else(|| "ledger".to_owned());
+    let commit = finding.commit.as_ref().map(|it| format!(" {}", it.short())).unwrap_or_default();
+    format!("{seq}{commit}")
+}
+
+fn finding(it: &Finding) -> Value {
+    json!({ "seq": it.seq, "commit": it.commit.as_ref().map(|it| it.as_str()), "kind": it.kind.to_string(), "what": it.what })
+}
+
+/// One record in a few lines.
+fn told(entry: &Entry, colour: bool) -> String {
+    let mut lines = Vec::new();
+    let signer = entry.signed.iter().map(verdict).collect::<Vec<_>>().join(", ");
+    match &entry.record {
+        Some(it) => {
+            let head = paint(colour, "33", &format!("#{}", it.seq));
+            lines.push(format!(
+                "{head}  {}  {}  {}",
+                it.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                plain(&it.actor.initiator),
+                dim(colour, entry.commit.short())
+            ));
+            lines.extend(it.events.iter().map(|event| format!("    {}", plain(&sentence(event, it)))));
+            if let Some(clock) = it.clock {
+                lines.push(format!("    The writer's clock was behind: it said {}.", clock.strftime("%Y-%m-%d %H:%M:%S UTC")));
+            }
+            lines.push(format!("    {}", dim(colour, &plain(&format!("{signer}; by {}", it.actor.executor)))));
+        }
+        None => lines.push(format!("{}  {}", paint(colour, "31", "unreadable record"), entry.commit.short())),
+    }
+    lines.extend(entry.findings.iter().map(|it| format!("    {} {}", paint(colour, "31", &format!("{}:", it.kind)), plain(&it.what))));
+    lines.join("\n")
+}
+
+fn summary(entry: &Entry) -> Value {
+    let record = entry.record.as_ref();
+    let signatures = entry.signed.iter().map(|it| {
+        let principal = match it {
+            Signed::By { principal, .. } => Some(principal),
+            _ => None,
+        };
+        json!({ "trusted": principal.is_some(), "principal": principal, "key": it.fingerprint(), "verdict": verdict(it) })
+    });
+    json!({
+        "seq": record.map(|it| it.seq),
+        "commit": entry.commit.as_str(),
+        "payload": entry.payload.map(|it| hex(&it)),
+        "time": record.map(|it| format!("{:.3}", it.at)),
+        "initiator": record.map(|it| &it.actor.initiator),
+        "executor": record.map(|it| &it.actor.executor),
+        "run": record.and_then(run),
+        "events": record.map(|it| it.events.iter().map(|event| json!({ "kind": event.kind(), "text": sentence(event, it) })).collect::<Vec<_>>()),
+        "signatures": signatures.collect::<Vec<_>>(),
+        "findings": entry.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
+}
+
+fn run(record: &Record) -> Option<&str> {
+    record.events.iter().find_map(Event::run).map(|it| it.as_str())
+}
+
+/// The verdict on a signature, in words.
+fn verdict(it: &Signed) -> String {
+    match it {
+        Signed::By { principal, fingerprint } => format!("signed by {principal} ({fingerprint})"),
+        Signed::Altered { principal, .. } => format!("altered after {principal} signed it"),
+        Signed::Untrusted { fingerprint, .. } => format!("signed by a key that is not trusted ({fingerprint})"),
+        Signed::OtherPurpose { namespace, .. } => format!("signed for another purpose ({namespace})"),
+        Signed::Unreadable => "with a signature that is none".to_owned(),
+    }
+}
+
+/// One event as a sentence.
+fn sentence(event: &Event, record: &Record) -> String {
+    match event {
+        Event::Genesis => format!("The ledger of the pipeline {} begins.", record.pipeline),
+        Event::Opened { run, plan, first } => {
+            let first = first.as_ref().map(|it| format!(" First: {}.", step(it))).unwrap_or_default();
+            format!("{run}: {} opened.{first}", planned(plan))
+        }
+        Event::Intended { run, step: it } => format!("{run}: is about to {}.", step(it)),
+        Event::Did { run, outcome: Outcome::Landed { object, reference, adopted } } => {
+            let object = object.as_ref().map(|it| format!(" as {}", it.short())).unwrap_or_default();
+            format!("{run}: {}{object} ({reference}).", if *adopted { "found it done already" } else { "done" })
+        }
+        Event::Did { run, outcome: Outcome::Refused { why } } => format!("{run}: refused: {why}"),
+        Event::Built { run, builds } => {
+            let builds: Vec<String> = builds.iter().map(|it| format!("{} {}", it.component, it.digest.short())).collect();
+            format!("{run}: built {}.", builds.join(", "))
+        }
+        Event::Passed { run, gate, evidence, .. } => {
+            let facts: Vec<String> = evidence.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            let facts = if facts.is_empty() { String::new() } else { format!(": {}", facts.join(", ")) };
+            format!("{run}: gate {gate} passed{facts}.")
+        }
+        Event::Completed { run, proved } => {
+            let images: Vec<String> = proved.images.iter().map(|it| format!("{} {}", it.component, it.tag)).collect();
+            let version = proved.version.map(|it| format!("{it}: ")).unwrap_or_default();
+            format!("{run}: completed; proved {version}{} at {}.", images.join(", "), proved.commit.short())
+        }
+        Event::Failed { run, why } => format!("{run}: failed: {why}"),
+        Event::Superseded { run, by } => format!("{run}: overtaken by {by}."),
+    }
+}
+
+fn planned(plan: &Plan) -> String {
+    let tag = plan.tag.as_ref().map(|it| format!(" to {}", it.name)).unwrap_or_default();
+    format!("{} of {}{tag} ({})", plan.kind, plan.environment, moves(&plan.moves))
+}
+
+fn moves(moves: &[ImageMove]) -> String {
+    let each: Vec<String> = moves.iter().map(|it| format!("{} {} → {}", it.component, it.from, it.tag)).collect();
+    if each.is_empty() { "nothing moves".to_owned() } else { each.join(", ") }
+}
+
+fn step(step: &Step) -> String {
+    match step {
+        Step::WriteOverlay(it) => format!("write {} ({})", it.overlay, moves(&it.moves)),
+        Step::CutTag(it) => format!("cut the tag {} at {}", it.name, it.commit.short()),
+        Step::PublishPage(it) => format!("publish the page of {}", it.tag),
+    }
+}
+
+/// What others wrote, on one line and without anything a terminal would obey.
+fn plain(text: &str) -> String {
+    let harmless = |it: char| match it {
+        '\n' | '\t' => ' ',
+        it if it.is_control() || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => '\u{fffd}',
+        it => it,
+    };
+    text.chars().map(harmless).collect()
+}
+
+fn paint(colour: bool, code: &str, text: &str) -> String {
+    if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+fn dim(colour: bool, text: &str) -> String {
+    paint(colour, "2", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_cannot_paint_or_move_the_cursor() {
+        assert_eq!(plain("a\u{1b}[2Jb\nc\u{202e}"), "a\u{fffd}[2Jb c\u{fffd}");
+    }
+}
