@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, process::Command};
 
 use serde_json::Value;
 
-use crate::support::world::{Rehearsal, has, instant, until};
+use crate::support::world::{Rehearsal, clean, has, instant, until};
 
 #[test]
 fn prints_where_everything_is_and_ends_without_a_trace() {
@@ -33,6 +33,22 @@ fn a_wrong_fault_is_a_usage_error_before_anything_starts() {
     let output = Command::new(env!("CARGO_BIN_EXE_tomoda-release")).args(["rehearse", "--fault", "git POST"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("hint:"), "{output:?}");
+}
+
+#[test]
+fn plays_the_whole_journey_with_the_real_commands() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("tmp")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tomoda-release"));
+    clean(&mut command, home.path());
+    let output = command.args(["rehearse", "--instant"]).output().unwrap();
+    let (told, noted) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}\n{noted}");
+    for part in ["$ tomoda-release bump dev", "$ tomoda-release promote --yes", "$ tomoda-release ledger verify", "app     v0.5.0 at "] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!noted.contains("did not understand"), "{noted}");
+    assert_eq!(std::fs::read_dir(home.path().join("tmp")).unwrap().count(), 0);
 }
 
 #[test]
