@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::decide::{self, GateWants, Wants};
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 use crate::model::{Environment, Evidence, GateSpec, ImageMove, News, Pipeline, Sighting, StepKey, Verdict};
 use crate::verify;
 use crate::world::World;
@@ -48,8 +48,12 @@ fn expected_image(pipeline: &Pipeline, it: &ImageMove) -> verify::ExpectedImage 
 pub(super) async fn ask<W: World>(world: &mut W, verdicts: &[Verdict], memory: &mut verify::Memory) -> Result<()> {
     for verdict in verdicts {
         if let Verdict::Waiting { ask: Some(ask), .. } = verdict {
-            let asked = world.ask(ask).await?;
-            memory.asked(ask, &asked);
+            // A request whose answer was lost is not one that was made: the next look tells, and asks again if need be.
+            match world.ask(ask).await {
+                Ok(asked) => memory.asked(ask, &asked),
+                Err(why) if why.remedy() == Remedy::Retry => {}
+                Err(why) => return Err(why),
+            }
         }
     }
     Ok(())

@@ -116,8 +116,7 @@ async fn app_repository(live: &Live, wants: Option<&AppWants>) -> Result<Option<
 fn registry_of(pipeline: &Pipeline, repository: &Repository) -> RegistrySettings {
     let host = repository.registry();
     pipeline.registries.iter().find(|it| it.host == host).cloned().unwrap_or_else(|| {
-        let google = host.ends_with(".pkg.dev") || host == "gcr.io" || host.ends_with(".gcr.io");
-        let auth = if google { RegistryAuth::Google } else { RegistryAuth::Anonymous };
+        let auth = if repository.is_google() { RegistryAuth::Google } else { RegistryAuth::Anonymous };
         RegistrySettings { host: host.to_owned(), endpoint: None, auth }
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::io::git::Store;
+use crate::io::git::history::VersionTags;
 use crate::model::{App, AppSeen, CommitId, Component, ComponentName, ObjectId, RepoPath};
 
 /// How many commits of a branch are read. A repository with more is refused rather than half read.
@@ -21,7 +22,8 @@ pub struct Compared<'a> {
 
 /// Looks at the app repository. Blocks.
 pub fn look(store: &Store, app: &App, history: bool, sources: &[Compared<'_>]) -> Result<AppSeen> {
-    let mut seen = AppSeen { branch: Some(app.branch.clone()), tags: store.version_tags(&app.tag)?, ..AppSeen::default() };
+    let VersionTags { tags, lookalikes } = store.version_tags(&app.tag)?;
+    let mut seen = AppSeen { branch: Some(app.branch.clone()), tags, lookalikes, ..AppSeen::default() };
     if history {
         let tip = store.fetch(&app.branch.to_ref(), false)?.ok_or_else(|| {
             Error::config(format!("{} has no branch “{}”.", store.url(), app.branch)).hint("Check `app.branch` in the pipeline.")

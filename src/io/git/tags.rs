@@ -3,15 +3,15 @@
 use git2::{AutotagOption, Direction, FetchOptions, Oid, Repository};
 use jiff::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{CommitId, RefName, RepoUrl, TagSeen, TagTemplate};
 
 use super::database::{Depth, object_id, seen};
-use super::session::{Session, Trouble, words};
+use super::history::VersionTags;
+use super::session::{Session, Trouble};
 use super::store::Store;
 
-/// A tag that points to a tag that points to a tag ... is followed this far.
-const MAX_PEEL: usize = 8;
+const TAGS: &str = "refs/tags/";
 
 impl Store {
     /// Where the remote is.
@@ -20,7 +20,7 @@ impl Store {
     }
 
     /// Every version tag of the remote. One request, and a second one for annotated tags that are new to the cache.
-    pub fn version_tags(&self, template: &TagTemplate) -> Result<Vec<TagSeen>> {
+    pub fn version_tags(&self, template: &TagTemplate) -> Result<VersionTags> {
         let session = Session::begin(self.remote(), self.network())?;
         let repository = self.database().take(Depth::Full)?;
         let failed = |it: Trouble| it.into_error(&session.address);
@@ -29,7 +29,7 @@ impl Store {
             remote.connect(Direction::Fetch)?;
             Ok(remote.list()?.iter().map(|it| (it.name().to_owned(), it.oid())).collect::<Vec<_>>())
         });
-        let found = versions(&heads.map_err(failed)?, template);
+        let (found, lookalikes) = versions(&heads.map_err(failed)?, template);
         let missing: Vec<_> =
             found.iter().filter(|it| !repository.odb().is_ok_and(|odb| odb.exists(it.1))).map(|it| it.0.clone()).collect();
         if !missing.is_empty() {
@@ -40,7 +40,14 @@ impl Store {
             session.run(|| remote.fetch(&specs, Some(&mut options), None)).map_err(failed)?;
         }
         drop(remote);
-        found.into_iter().map(|(name, object)| read(&repository, template, &name, object)).collect()
+        let mut tags = VersionTags { tags: Vec::new(), lookalikes };
+        for (name, object) in found {
+            match read(&repository, template, &name, object) {
+                Some(tag) => tags.tags.push(tag),
+                None => tags.lookalikes.push(name.as_str().trim_start_matches(TAGS).to_owned()),
+            }
+        }
+        Ok(tags)
     }
 
     /// When an annotated tag in the cache was made, by its own account. `None`: it is not there, or lightweight.
@@ -52,24 +59,25 @@ impl Store {
     }
 }
 
-/// The refs of version tags, without git's peeled lines.
-fn versions(heads: &[(String, Oid)], template: &TagTemplate) -> Vec<(RefName, Oid)> {
-    let is_version = |name: &str| name.strip_prefix("refs/tags/").is_some_and(|it| template.read(it).is_some());
-    heads.iter().filter(|(name, _)| is_version(name)).filter_map(|(name, id)| Some((RefName::parse(name).ok()?, *id))).collect()
-}
-
-fn read(repository: &Repository, template: &TagTemplate, name: &RefName, object: Oid) -> Result<TagSeen> {
-    let bad = |why: &str| Error::remote_final(format!("The tag {name} cannot be read: {why}."));
-    let short = name.as_str().trim_start_matches("refs/tags/");
-    let version = template.read(short).ok_or_else(|| bad("it is no version"))?;
-    let header = repository.find_tag(object).ok().map(|it| String::from_utf8_lossy(it.name_bytes()).into_owned());
-    let mut target = object;
-    for _ in 0..MAX_PEEL {
-        match repository.find_tag(target) {
-            Ok(tag) => target = tag.target_id(),
-            Err(_) => break,
+/// The refs of version tags, without git's peeled lines, and the names that only look like one.
+fn versions(heads: &[(String, Oid)], template: &TagTemplate) -> (Vec<(RefName, Oid)>, Vec<String>) {
+    let (mut found, mut lookalikes) = (Vec::new(), Vec::new());
+    for (name, id) in heads.iter().filter(|(name, _)| !name.ends_with("^{}")) {
+        let Some(short) = name.strip_prefix(TAGS) else { continue };
+        match (template.read(short), RefName::parse(name)) {
+            (Some(_), Ok(name)) => found.push((name, *id)),
+            _ if template.resembles(short) => lookalikes.push(short.to_owned()),
+            _ => {}
         }
     }
-    let commit = repository.find_commit(target).map_err(|why| bad(&words(&why)))?.id();
-    Ok(TagSeen { name: short.to_owned(), version, object: object_id(object), commit: CommitId::new(object_id(commit)), header })
+    (found, lookalikes)
+}
+
+/// A tag in the cache; `None` where no commit is behind it.
+fn read(repository: &Repository, template: &TagTemplate, name: &RefName, object: Oid) -> Option<TagSeen> {
+    let short = name.as_str().trim_start_matches(TAGS);
+    let header = repository.find_tag(object).ok().map(|it| String::from_utf8_lossy(it.name_bytes()).into_owned());
+    let commit = repository.find_object(object, None).ok()?.peel_to_commit().ok()?.id();
+    let (object, commit) = (object_id(object), CommitId::new(object_id(commit)));
+    Some(TagSeen { name: short.to_owned(), version: template.read(short)?, object, commit, header })
 }
