@@ -175,7 +175,11 @@ fn lengthen(origin: &Path, length: usize) {
         let file = seal(&signer, text.as_bytes());
         let from = parent;
         parent = commit_id(&file, &message, parent);
-        write!(input, "commit {REF}\nauthor {PERSON}\ncommitter {PERSON}\ndata {}\n{message}\nfrom {from}\n", message.len()).unwrap();
+        write!(input, "commit {REF}\nauthor {PERSON}\ncommitter {PERSON}\ndata {}\n{message}\n", message.len()).unwrap();
+        // The branch goes on by itself; only where it leaves the old one has to be said.
+        if seq == 10 {
+            writeln!(input, "from {from}").unwrap();
+        }
         write!(input, "deleteall\nM 100644 inline record.json\ndata {}\n", file.len()).unwrap();
         input.write_all(&file).unwrap();
         input.write_all(b"\n").unwrap();

@@ -23,6 +23,7 @@ pub mod decide;
 pub mod drive;
 pub mod error;
 pub mod io;
+pub mod live;
 pub mod model;
 pub mod observe;
 pub mod record;

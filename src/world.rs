@@ -9,13 +9,18 @@ use jiff::Timestamp;
 
 use crate::decide::Wants;
 use crate::error::Result;
-use crate::model::{Ask, Event, News, Performed, Sighting, Work};
+use crate::model::{Ask, Asked, EnvName, Event, News, Performed, Sighting, State, Work};
 
 /// What came of an append.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Appended {
     /// The record stands at the tip.
-    Recorded,
+    Recorded {
+        /// The state it leaves.
+        state: State,
+        /// Its sequence number.
+        seq: u64,
+    },
     /// Somebody else appended first: look again.
     Lost,
 }
@@ -33,8 +38,11 @@ pub trait World {
     /// Appends one record holding these events, on top of what the last look saw.
     async fn append(&mut self, events: &[Event]) -> Result<Appended>;
 
-    /// Asks the outside for something that a gate needs in order to answer.
-    async fn ask(&mut self, ask: &Ask) -> Result<()>;
+    /// Makes sure that nobody else drives this environment. An error of kind `Busy` names who does.
+    async fn claim(&mut self, environment: &EnvName) -> Result<()>;
+
+    /// Asks the outside for something that a gate needs to answer. The gates' memory is told what came of it.
+    async fn ask(&mut self, ask: &Ask) -> Result<Asked>;
 
     /// Tells whoever watches.
     fn tell(&mut self, news: News);

@@ -9,12 +9,18 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::error::Result;
 use crate::report::Out;
 
+mod bump;
 mod explain;
+mod journey;
 mod ledger;
 mod next_version;
 mod open;
+mod plan;
+mod promote;
 mod rehearse;
 mod set_image;
+mod status;
+mod verify;
 
 /// Takes a change from a new image tag in the dev registry to healthy production, in one audited flow.
 #[derive(Parser, Debug)]
@@ -40,6 +46,15 @@ pub struct Global {
     pub no_input: bool,
 }
 
+impl Global {
+    /// Whether somebody is there who could answer a question.
+    fn may_ask(&self) -> bool {
+        use std::io::IsTerminal;
+        let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        !self.no_input && terminal && crate::io::credentials::environment("CI").is_none()
+    }
+}
+
 /// How a result is printed.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputFormat {
@@ -51,16 +66,26 @@ pub enum OutputFormat {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Move an environment to its newest candidate, verify it, record it.
+    Bump(bump::Args),
     /// Say which tag would be chosen, and why not the others.
     Explain(explain::Args),
     /// Read and verify the ledger.
     Ledger(ledger::Args),
     /// Say which version the commits make.
     NextVersion(next_version::Args),
+    /// Say everything that promote would do, with its hash; change nothing.
+    Plan(plan::Args),
+    /// The whole way from what dev proved to healthy prod; resumes an open release.
+    Promote(promote::Args),
     /// Play the whole flow against a world on this computer.
     Rehearse(rehearse::Args),
     /// Edit image pins of a kustomization, keeping every other byte.
     SetImage(set_image::Args),
+    /// Show each environment: newest, wanted, running, proved, open.
+    Status(status::Args),
+    /// Run an environment's gates now.
+    Verify(verify::Args),
 }
 
 /// Runs the command line of this process and returns its exit code.
@@ -80,10 +105,15 @@ pub fn main() -> u8 {
 
 fn run(command: Command, global: &Global, out: &Out) -> Result<()> {
     match command {
+        Command::Bump(args) => bump::run(args, global, out),
         Command::Explain(args) => explain::run(args, out),
         Command::Ledger(args) => ledger::run(args, global, out),
         Command::NextVersion(args) => next_version::run(args, out),
+        Command::Plan(args) => plan::run(args, global, out),
+        Command::Promote(args) => promote::run(args, global, out),
         Command::Rehearse(args) => rehearse::run(args, global, out),
         Command::SetImage(args) => set_image::run(args, out),
+        Command::Status(args) => status::run(args, global, out),
+        Command::Verify(args) => verify::run(args, global, out),
     }
 }

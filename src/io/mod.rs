@@ -5,12 +5,19 @@
 //! Start reading at `git/mod.rs`. Used by the stages' clients and by `cli`.
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this folder is the edge of the program")]
 
+pub mod cache;
 pub mod clock;
 pub mod credentials;
 pub mod files;
+pub mod folder;
 pub mod git;
+pub mod google;
 pub mod http;
+pub mod identity;
+pub mod input;
 pub mod kube;
+pub mod probe;
 pub mod process;
 pub mod random;
+pub mod signals;
 pub mod watermark;

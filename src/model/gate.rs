@@ -81,6 +81,23 @@ pub enum Ask {
     },
 }
 
+/// What came of asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It is asked for; the resource version that the object has since then.
+    Set {
+        /// The resource version.
+        resource_version: String,
+    },
+    /// Somebody else changed the object first: look again.
+    Lost,
+    /// We may not ask, and will not be allowed to by asking again.
+    Refused {
+        /// Why, as a sentence.
+        why: String,
+    },
+}
+
 /// A gate's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {

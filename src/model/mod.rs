@@ -9,6 +9,7 @@ mod fold;
 mod gate;
 mod git;
 mod image;
+mod loose_version;
 mod name;
 mod news;
 mod pipeline;
@@ -21,9 +22,10 @@ mod step;
 mod version;
 
 pub use event::{Actor, Built, Event};
-pub use gate::{Ask, Evidence, GateSpec, HttpGate, Verdict};
+pub use gate::{Ask, Asked, Evidence, GateSpec, HttpGate, Verdict};
 pub use git::{BranchName, CommitId, ObjectId, RefName, RepoPath, RepoUrl};
 pub use image::{Digest, ImageRef, Pin, Repository, Tag};
+pub use loose_version::{Form, ParsedVersion};
 pub use name::{ApplicationName, ComponentName, EnvName, PipelineName};
 pub use news::{Ending, News, Planned};
 pub use pipeline::{

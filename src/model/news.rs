@@ -64,4 +64,6 @@ pub struct Planned {
     pub plan: Plan,
     /// Its hash: what an approval is bound to.
     pub hash: String,
+    /// The run that carries it out already, if it is open.
+    pub open: Option<RunId>,
 }

@@ -223,6 +223,8 @@ pub struct Policy {
     pub min_age: Duration,
     /// Moves on although the present tag cannot be ranked by this policy.
     pub adopt: bool,
+    /// Follows the present tag when the registry shows it with another digest.
+    pub allow_retag: bool,
 }
 
 /// What newest means.
@@ -271,6 +273,52 @@ impl TagPattern {
     pub fn has_group(&self, name: &str) -> bool {
         self.regex.capture_names().flatten().any(|it| it == name)
     }
+
+    /// Refuses an extract (`$1`, `${name}`, `$name`) that names a group the pattern has not, or no group at all.
+    pub fn check_extract(&self, extract: &str) -> Result<(), String> {
+        let names = extract_names(extract)?;
+        let known = |name: &str| name.parse().map_or_else(|_| self.has_group(name), |number: usize| number < self.regex.captures_len());
+        match names.iter().find(|it| !known(it)) {
+            Some(name) => Err(format!(
+                "“{extract}” names the group “{name}”, which the pattern “{}” has not; write ${{1}} where letters or digits follow.",
+                self.source
+            )),
+            None if names.is_empty() => Err(format!("“{extract}” names no group of the pattern; write $1, ${{1}} or $name.")),
+            None => Ok(()),
+        }
+    }
+
+    /// The part of a tag that is compared: the whole tag, or what the extract makes of it. `None`: the pattern does not match.
+    pub fn key(&self, tag: &str, extract: Option<&str>) -> Option<String> {
+        let captures = self.regex.captures(tag)?;
+        let mut key = String::new();
+        captures.expand(extract.unwrap_or("$0"), &mut key);
+        Some(key)
+    }
+}
+
+/// The groups that an extract names: what follows each `$`, in braces or as many word characters as there are.
+fn extract_names(extract: &str) -> Result<Vec<&str>, String> {
+    let bad = || format!("“{extract}” has a “$” that names no group; write $$ for a dollar sign.");
+    let mut names = Vec::new();
+    let mut rest = extract;
+    while let Some(at) = rest.find('$') {
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            rest = after;
+            continue;
+        }
+        let (name, after) = match rest.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').ok_or_else(bad)?,
+            None => rest.split_at(rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len())),
+        };
+        if name.is_empty() {
+            return Err(bad());
+        }
+        names.push(name);
+        rest = after;
+    }
+    Ok(names)
 }
 
 /// A release cut from what another environment proved.

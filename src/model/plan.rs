@@ -9,7 +9,8 @@ pub struct Plan {
     pub kind: RunKind,
     /// The environment that moves.
     pub environment: EnvName,
-    /// The images that move. For a promotion their digests are known only after the builds.
+    /// Every image of the environment: those that move, and those that stay and are verified with them. For a promotion the digests are known only
+    /// after the builds.
     pub moves: Vec<ImageMove>,
     /// The tag to cut, for a promotion.
     pub tag: Option<PlannedTag>,
@@ -82,4 +83,11 @@ pub struct BriefCommit {
     pub subject: String,
     /// What it counts as: `major`, `minor`, `patch`, `none`, `merge`, `reverted`, `unparsed`.
     pub class: String,
+}
+
+impl ImageMove {
+    /// Whether the overlay has to change for it. A component that stays is part of a plan too: it is verified with the others.
+    pub fn changes(&self) -> bool {
+        self.digest.as_ref().is_none_or(|digest| self.from != Pin::exact(&self.tag, digest))
+    }
 }

@@ -54,8 +54,8 @@ pub struct Sighting {
     pub digests: BTreeMap<(Repository, Tag), Seen<Option<Digest>>>,
     /// The Argo CD Applications.
     pub applications: BTreeMap<ApplicationName, Seen<ApplicationSeen>>,
-    /// The workloads of the environment that is looked at.
-    pub workloads: BTreeMap<String, Seen<WorkloadSeen>>,
+    /// The workloads of the environment that is looked at; `None` inside means that there is no such Deployment.
+    pub workloads: BTreeMap<String, Seen<Option<WorkloadSeen>>>,
     /// The answers of HTTP probes, by address.
     pub http: BTreeMap<String, Seen<HttpSeen>>,
     /// Whether the release page of the run is published.
@@ -124,6 +124,8 @@ pub struct AppSeen {
     pub history: Vec<HistoryCommit>,
     /// The version tags, all of them, also those elsewhere.
     pub tags: Vec<TagSeen>,
+    /// Tags that look like version tags and are none: `v01.2.3`, or `v1.2.3` on something that is not a commit.
+    pub lookalikes: Vec<String>,
     /// For a component and a commit: the git objects of its paths (`None` where a path is absent there).
     pub sources: BTreeMap<(ComponentName, CommitId), Vec<Option<ObjectId>>>,
     /// For a component: the commits between its image's commit and the release commit that changed its paths.
@@ -209,10 +211,14 @@ pub struct ApplicationSeen {
     pub health: Option<String>,
     /// `status.health.message`.
     pub health_message: Option<String>,
+    /// `status.health.lastTransitionTime`.
+    pub health_since: Option<Timestamp>,
     /// `status.reconciledAt`.
     pub reconciled_at: Option<Timestamp>,
     /// Whether `operation` is set: something is asked for or under way.
     pub operation_requested: bool,
+    /// The revision that `operation` names.
+    pub requested_revision: Option<String>,
     /// `status.operationState`.
     pub operation: Option<OperationSeen>,
     /// `status.conditions`.
@@ -244,6 +250,8 @@ pub struct OperationSeen {
     pub retries: u64,
     /// The limit of retries.
     pub retry_limit: Option<i64>,
+    /// `autoHealAttemptsCount`: tells two operations of one revision and one second apart.
+    pub self_heals: u64,
 }
 
 /// A condition of an Application.
@@ -274,7 +282,7 @@ pub struct WorkloadSeen {
     pub paused: bool,
     /// The images of its pod template, by container.
     pub images: Vec<String>,
-    /// The digests its ready pods really run (`imageID`), where pods could be listed.
+    /// The images its new and ready pods really run (`imageID`: name and digest), where pods could be listed.
     pub running: Vec<String>,
     /// The `Progressing` condition's reason and message.
     pub progressing: Option<(String, String)>,

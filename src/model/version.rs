@@ -87,6 +87,13 @@ impl TagTemplate {
         let inner = tag.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
         Version::parse(inner).ok()
     }
+
+    /// Whether a tag that is none of ours could be taken for one: `v01.2.3`, `v1.2`. Pre-releases are not: they say what they are.
+    pub fn resembles(&self, tag: &str) -> bool {
+        let inner = tag.strip_prefix(&self.prefix).and_then(|it| it.strip_suffix(&self.suffix));
+        let dotted = |it: &str| it.starts_with(|c: char| c.is_ascii_digit()) && it.chars().all(|c| c.is_ascii_digit() || c == '.');
+        self.read(tag).is_none() && inner.is_some_and(dotted)
+    }
 }
 
 impl Default for TagTemplate {

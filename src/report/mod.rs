@@ -5,7 +5,13 @@
 //! Start reading at [`Out`]. Used by `cli`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this folder is the program's only voice")]
 
+pub mod ending;
 pub mod ledger;
+pub mod plan;
+mod progress;
+pub mod status;
+
+pub use progress::Progress;
 
 use std::io::{IsTerminal, Write};
 
@@ -61,6 +67,11 @@ impl Out {
 
     /// Prints an error with its causes and what to do about it, to standard error.
     pub fn error(&self, error: &Error) {
+        if self.json {
+            self.json(
+                &serde_json::json!({ "error": { "message": error.chain(), "hint": error.hint_text(), "exitCode": error.exit_code() } }),
+            );
+        }
         eprintln!("error: {}", error.chain());
         if let Some(hint) = error.hint_text() {
             eprintln!("  hint: {hint}");

@@ -8,6 +8,7 @@
 mod content;
 mod database;
 mod fetch;
+pub mod history;
 mod http_answer;
 pub mod local;
 mod network;
@@ -17,6 +18,7 @@ mod refusal;
 mod remote;
 mod session;
 mod store;
+mod tags;
 mod transport;
 mod transport_http;
 mod transport_program;

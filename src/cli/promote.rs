@@ -1,0 +1,50 @@
+//! `promote`: the whole way from what dev proved to healthy prod; resumes an open release.
+
+use dialoguer::Confirm;
+
+use super::{Global, journey};
+use crate::decide::Goal;
+use crate::drive::Consent;
+use crate::error::{Error, Kind, Result};
+use crate::model::Ending;
+use crate::report::{Out, ending};
+
+/// Arguments.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// The environment; the only one that is released to when not given.
+    environment: Option<String>,
+    /// Do not ask before the first write.
+    #[arg(long, short)]
+    yes: bool,
+    #[command(flatten)]
+    reach: journey::Reach,
+}
+
+pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
+    let pipeline = journey::pipeline(global)?;
+    let environment = journey::environment(&pipeline, args.environment.as_deref(), true)?;
+    let goal = Goal::Promote { environment };
+    let asks = !args.yes && global.may_ask();
+    let consent = if asks { ask(&pipeline, &args, &goal, out)? } else { Some(Consent::Given) };
+    match consent {
+        Some(consent) => journey::drive(&pipeline, &args.reach, &goal, &consent, out),
+        None => Ok(()),
+    }
+}
+
+/// Shows the plan and asks. The answer is bound to that plan: if it has changed by then, nothing is done.
+fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Goal, out: &Out) -> Result<Option<Consent>> {
+    let ended = journey::plan(pipeline, &args.reach, goal)?;
+    out.note(ending::text(goal.environment(), &ended));
+    let Ending::Planned(planned) = ended else { return Ok(None) };
+    let yes = Confirm::new()
+        .with_prompt(format!("Move {} like this?", goal.environment()))
+        .default(false)
+        .interact()
+        .map_err(|why| Error::usage("The question could not be asked.").because(why).hint("Use --yes where nobody can answer."))?;
+    if !yes {
+        return Err(Error::new(Kind::Refused, "Nothing was done: you said no."));
+    }
+    Ok(Some(if planned.open.is_some() { Consent::Given } else { Consent::To(planned.hash) }))
+}

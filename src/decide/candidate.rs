@@ -1,1 +1,0 @@
-//! Which tag is new and allowed, and why the others are not.

@@ -1,0 +1,131 @@
+//! The overlay edit: text in, text and changes out, every other byte kept.
+//!
+//! Here: what an `images` entry says ([`entries`], [`find`]) and how to make it say something else ([`edit`]).
+//! Never here: a file. Texts come in as strings; `file` only labels errors.
+//! Start reading at [`edit`]: two strict readings of the text, with the byte spans of a lossless one between them.
+//! Used by `cli/set_image.rs`, and by whatever writes to the config repository.
+
+use serde_yaml::Value;
+
+use crate::error::{Error, Kind, Result};
+
+mod argument;
+mod create;
+mod entries;
+mod guard;
+mod layout;
+mod plan;
+mod quote;
+mod splice;
+mod strict;
+
+pub use argument::parse as parse_argument;
+pub use entries::{entries, find};
+pub use strict::MAX_BYTES;
+
+/// One entry of `images`, as it stands in the file. An empty or null field is `None`: kustomize ignores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The image's name in the manifests.
+    pub name: String,
+    /// The name it is replaced by.
+    pub new_name: Option<String>,
+    /// The tag it gets. As written, even where YAML would read a number.
+    pub new_tag: Option<String>,
+    /// The digest it gets; it decides what runs.
+    pub digest: Option<String>,
+    /// The line at which the entry begins, from 1.
+    pub line: usize,
+}
+
+/// What to do with one field of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Field {
+    /// Leave it as it is.
+    #[default]
+    Keep,
+    /// Make it say this.
+    Set(String),
+    /// Take it away.
+    Remove,
+}
+
+/// What one entry should say afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Edit {
+    /// Which entry: its `name` or `newName`, letter by letter.
+    pub image: String,
+    /// The replacing name.
+    pub new_name: Field,
+    /// The tag.
+    pub new_tag: Field,
+    /// The digest.
+    pub digest: Field,
+    /// Whether a missing entry is added rather than an error.
+    pub create: bool,
+}
+
+/// One field that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The entry's `name`.
+    pub image: String,
+    /// Which field of the entry.
+    pub field: &'static str,
+    /// Its line in the edited text; of a removed field, its line in the old text.
+    pub line: usize,
+    /// What it said. The same as `new` where only quotes were missing.
+    pub old: Option<String>,
+    /// What it says now.
+    pub new: Option<String>,
+}
+
+/// The edited text. Without changes it is the text that came in, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// The whole text.
+    pub text: String,
+    /// What changed, in the order of the file's entries.
+    pub changes: Vec<Change>,
+}
+
+/// Makes the entries say what the edits ask for, and changes nothing else. All problems are reported together.
+pub fn edit(file: &str, text: &str, edits: &[Edit]) -> Result<Edited> {
+    let before = strict::read(file, text)?;
+    let layout = layout::Layout::read(file, text, &before)?;
+    let present = entries::from_parts(file, text, &before, &layout)?;
+    let plan = plan::plan(file, text, &layout, &present, &before, edits)?;
+    if plan.is_empty() {
+        return Ok(Edited { text: text.to_owned(), changes: Vec::new() });
+    }
+    let edited = splice::apply(text, &layout, &plan);
+    let after = guard::check(file, &before, &plan, &edited)?;
+    Ok(Edited { changes: plan::changes(&plan, (text, &layout), (&edited, &after)), text: edited })
+}
+
+/// The names of an entry's fields, in the order in which they are written.
+const FIELDS: [&str; 3] = ["newName", "newTag", "digest"];
+
+/// The value of a key, when it says anything.
+fn field<'a>(entry: &'a Value, key: &str) -> Option<&'a Value> {
+    entry.get(key).filter(|it| !it.is_null() && it.as_str() != Some(""))
+}
+
+/// The line of a byte, from 1.
+fn line_at(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes()[..offset].iter().filter(|it| **it == b'\n').count()
+}
+
+/// One error out of many: their sentences, one a line.
+pub(crate) fn together(mut problems: Vec<Error>) -> Error {
+    if problems.len() == 1 {
+        return problems.remove(0);
+    }
+    let kind =
+        if problems.iter().any(|it| it.kind() == Kind::Refused) { Kind::Refused } else { problems.first().map_or(Kind::Bug, Error::kind) };
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|it| it.hint_text().map_or_else(|| format!("\n  - {}", it.chain()), |hint| format!("\n  - {} ({hint})", it.chain())))
+        .collect();
+    Error::new(kind, format!("{} problems:{}", problems.len(), lines.concat()))
+}

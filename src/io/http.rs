@@ -1,1 +1,0 @@
-//! One HTTP client: time limits, size limits, retries, redaction.

@@ -1,0 +1,21 @@
+//! The input of a command: a file, or standard input as `-`. Read whole, with a bound.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Reads text from a file or, for `-`, from standard input; more than `limit` bytes is an error.
+pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    let shown = if path == Path::new("-") { "Standard input".to_owned() } else { path.display().to_string() };
+    let bad = |why: std::io::Error| Error::usage(format!("{shown} cannot be read.")).because(why);
+    let source: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(std::io::stdin().lock()) } else { Box::new(File::open(path).map_err(bad)?) };
+    let mut bytes = Vec::new();
+    source.take(limit + 1).read_to_end(&mut bytes).map_err(bad)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::usage(format!("{shown} is larger than {} MiB.", limit >> 20)));
+    }
+    String::from_utf8(bytes).map_err(|why| Error::usage(format!("{shown} is not UTF-8 text.")).because(why))
+}

@@ -1,0 +1,106 @@
+//! Where the environments stand, as a table and as JSON.
+
+use serde_json::{Value, json};
+
+use crate::decide::survey::{ComponentStanding, Standing};
+use crate::model::{ApplicationSeen, Seen, WorkloadSeen};
+
+/// The environments as text: one block each, one line for each component.
+pub fn text(standings: &[Standing]) -> String {
+    standings.iter().map(environment).collect::<Vec<_>>().join("\n\n")
+}
+
+fn environment(it: &Standing) -> String {
+    let mut lines = vec![it.environment.clone()];
+    let rows: Vec<_> = it.components.iter().map(row).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (a, b, c) = (width(0), width(1), width(2));
+    lines.extend(
+        rows.iter()
+            .map(|[name, newest, wanted, running]| format!("  {name:<a$}  newest {newest:<b$}  wanted {wanted:<c$}  running {running}")),
+    );
+    lines.extend(it.applications.iter().map(|(name, seen)| format!("  argocd {name}: {}", application(seen))));
+    match &it.proved {
+        Some(proved) => {
+            let version = proved.version.map_or(String::new(), |it| format!("version {it}, "));
+            lines.push(format!("  proved: {version}{} at {}", proved.commit.short(), proved.at));
+        }
+        None => lines.push("  proved: nothing yet".to_owned()),
+    }
+    if let Some(run) = &it.open {
+        lines.push(format!("  open: {} since {} by {}", run.id, run.opened, run.by));
+    }
+    lines.extend(it.hold.iter().map(|it| format!("  on hold: {it}")));
+    lines.extend(it.unknown.iter().map(|it| format!("  unknown: {it}")));
+    lines.join("\n")
+}
+
+fn row(it: &ComponentStanding) -> [String; 4] {
+    let newest = match &it.newest {
+        Some(Ok(tag)) => tag.clone(),
+        Some(Err(why)) => format!("? ({why})"),
+        None => "-".to_owned(),
+    };
+    let running: Vec<_> = it.workloads.iter().map(|(name, seen)| format!("{name} {}", workload(seen))).collect();
+    [it.component.clone(), newest, it.wanted.to_string(), if running.is_empty() { "?".to_owned() } else { running.join(", ") }]
+}
+
+fn workload(seen: &Seen<Option<WorkloadSeen>>) -> String {
+    match seen {
+        Seen::Known(Some(it)) => {
+            let tag = it.images.first().map_or("?", |image| image.split('@').next().unwrap_or(image).rsplit(':').next().unwrap_or(image));
+            format!("{tag} {}/{}", it.available, it.desired.unwrap_or(1))
+        }
+        Seen::Known(None) => "(absent)".to_owned(),
+        Seen::Unknown(why) => format!("? ({why})"),
+    }
+}
+
+fn application(seen: &Seen<ApplicationSeen>) -> String {
+    match seen {
+        Seen::Known(it) => {
+            let word = |it: &Option<String>| it.clone().unwrap_or_else(|| "?".to_owned());
+            let revision = it.revision.as_deref().map_or("?", |it| it.get(..7).unwrap_or(it));
+            format!("{}, {} at {revision}", word(&it.sync), word(&it.health))
+        }
+        Seen::Unknown(why) => format!("? ({why})"),
+    }
+}
+
+/// The environments for programs.
+pub fn json(standings: &[Standing]) -> Value {
+    json!({ "environments": standings.iter().map(one).collect::<Vec<_>>() })
+}
+
+fn one(it: &Standing) -> Value {
+    json!({
+        "name": it.environment,
+        "components": it.components.iter().map(|it| json!({
+            "name": it.component,
+            "newest": it.newest.as_ref().and_then(|it| it.as_ref().ok()),
+            "why": it.newest.as_ref().and_then(|it| it.as_ref().err()),
+            "wanted": { "tag": it.wanted.tag, "digest": it.wanted.digest },
+            "workloads": it.workloads.iter().map(|(name, seen)| json!({
+                "name": name,
+                "images": seen.known().and_then(|it| it.as_ref()).map(|it| &it.images),
+                "available": seen.known().and_then(|it| it.as_ref()).map(|it| it.available),
+                "desired": seen.known().and_then(|it| it.as_ref()).and_then(|it| it.desired),
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "applications": it.applications.iter().map(|(name, seen)| json!({
+            "name": name,
+            "sync": seen.known().and_then(|it| it.sync.as_ref()),
+            "health": seen.known().and_then(|it| it.health.as_ref()),
+            "revision": seen.known().and_then(|it| it.revision.as_ref()),
+        })).collect::<Vec<_>>(),
+        "proved": it.proved.as_ref().map(|it| json!({
+            "run": it.run.as_str(),
+            "at": it.at.to_string(),
+            "commit": it.commit.as_str(),
+            "version": it.version.map(|it| it.to_string()),
+        })),
+        "open": it.open.as_ref().map(|it| json!({ "run": it.id.as_str(), "since": it.opened.to_string(), "by": it.by })),
+        "hold": it.hold,
+        "unknown": it.unknown,
+    })
+}

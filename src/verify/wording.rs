@@ -1,0 +1,77 @@
+//! Wording: durations and foreign messages as the gates put them into their sentences.
+
+use std::time::Duration;
+
+/// The longest message of somebody else that a sentence quotes.
+const QUOTE: usize = 600;
+
+/// A duration as a person says it.
+pub(super) fn spoken(it: Duration) -> String {
+    match it.as_secs() {
+        seconds if seconds >= 3600 && seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        seconds if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
+/// A message of somebody else, on one line, bounded, with a full stop.
+pub(super) fn quoted(message: &str) -> String {
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(QUOTE) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None if line.is_empty() => "it gives no message.".to_owned(),
+        None if line.ends_with(['.', '!', '?']) => line,
+        None => format!("{line}."),
+    }
+}
+
+/// Whether a message tells of a fault that passes by itself (a server that is away or slow), rather than of something wrong with our commit.
+pub(super) fn passing(message: &str) -> bool {
+    const PASSING: [&str; 16] = [
+        "code = unavailable",
+        "code = deadlineexceeded",
+        "code = canceled",
+        "code = resourceexhausted",
+        "context deadline exceeded",
+        "context canceled",
+        "connection refused",
+        "connection reset",
+        "i/o timeout",
+        "no such host",
+        "tls handshake timeout",
+        "server is currently unable to handle the request",
+        "unexpected eof",
+        "too many requests",
+        "etcdserver: request timed out",
+        "the object has been modified",
+    ];
+    let message = message.to_lowercase();
+    PASSING.iter().any(|it| message.contains(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_is_one_bounded_line() {
+        assert_eq!(quoted("a\n  b"), "a b.");
+        assert_eq!(quoted(""), "it gives no message.");
+        let long = quoted(&"ö".repeat(5000));
+        assert!(long.ends_with('…') && long.chars().count() < 610);
+    }
+
+    #[test]
+    fn a_server_that_is_away_is_not_our_fault() {
+        assert!(passing("rpc error: code = Unavailable desc = connection error"));
+        assert!(passing("failed to list refs: dial tcp 10.0.0.1:443: i/o timeout"));
+        assert!(!passing("`kustomize build` failed exit status 1: Error: accumulating resources"));
+        assert!(!passing("Deployment.apps \"a\" is invalid: spec.selector: field is immutable"));
+    }
+
+    #[test]
+    fn durations_are_said_as_people_say_them() {
+        let said = |it| spoken(Duration::from_secs(it));
+        assert_eq!((said(45), said(600), said(90), said(7200)), ("45 s".into(), "10 min".into(), "90 s".into(), "2 h".into()));
+    }
+}
