@@ -20,10 +20,12 @@ use tomoda_release::model::*;
 use tomoda_release::record::{AppendOutcome, Ledger};
 
 const REF: &str = "refs/heads/release-ledger";
-const PERSON: &str = "tomoda-release <ledger@tomoda-release.invalid> 1790000000 +0000";
+const BEGIN: i64 = 1_790_000_000;
 
 fn main() {
     let length = std::env::args().skip(1).find_map(|it| it.parse().ok()).unwrap_or(100_000);
+    // Whole runs only: the next one has to be able to open.
+    let length = length / 3 * 3 + 1;
     let dir = tempfile::tempdir().unwrap();
     let origin = dir.path().join("origin.git");
     git2::Repository::init_bare(&origin).unwrap();
@@ -32,17 +34,17 @@ fn main() {
     let writer = ledger("writer");
     for _ in 0..3 {
         for events in run() {
-            append(&writer, &events);
+            append(&writer, &events, 0);
         }
     }
-    let short = median(|| append(&writer, &run_events()));
+    let short = median(|| append(&writer, &run_events(), 0));
     println!("append at record 10:       {short:>10.1?}  (fetch the tip, verify it, sign, push over file://)");
 
     let begun = Instant::now();
     lengthen(&origin, length);
     println!("  ({length} records made in {:.1?})", begun.elapsed());
     let writer = ledger("fresh");
-    let long = median(|| append(&writer, &run_events()));
+    let long = median(|| append(&writer, &run_events(), 2 * length as i64));
     println!("append at record {length}:  {long:>10.1?}  = {:.2} times", long.as_secs_f64() / short.as_secs_f64());
 
     let reader = ledger("reader");
@@ -73,9 +75,9 @@ fn open(origin: &Path, cache: &Path) -> Ledger {
     Ledger::new(store, &settings, Some(secret), &PipelineName::parse("shop").unwrap()).unwrap()
 }
 
-fn append(ledger: &Ledger, events: &[Event]) {
+fn append(ledger: &Ledger, events: &[Event], after: i64) {
     let actor = Actor { initiator: "github:alice".into(), executor: "bench".into() };
-    let at = jiff::Timestamp::from_second(1_790_000_000).unwrap();
+    let at = jiff::Timestamp::from_second(BEGIN + after).unwrap();
     let tip = ledger.tip().unwrap();
     assert!(matches!(ledger.append(tip.as_ref(), events, at, &actor).unwrap(), AppendOutcome::Recorded(_)));
 }
@@ -169,13 +171,19 @@ fn lengthen(origin: &Path, length: usize) {
     let (mut parent, mut hash) = (ids[9], sha256(payload(ids[9]).as_bytes()));
     let signer = key();
     for seq in 10..length {
+        // A second apart, as in life: where all dates are equal, git's own connectivity check walks the whole history.
+        let person = person(seq);
         let text = again(&templates[(seq - 10) % 3], seq, &hash, parent);
         let previous = std::mem::replace(&mut hash, sha256(text.as_bytes()));
         let message = format!("ledger: {seq}\n\nLedger-Seq: {seq}\nLedger-Payload: sha256:{hash}\nLedger-Prev: sha256:{previous}\n");
         let file = seal(&signer, text.as_bytes());
         let from = parent;
-        parent = commit_id(&file, &message, parent);
-        write!(input, "commit {REF}\nauthor {PERSON}\ncommitter {PERSON}\ndata {}\n{message}\nfrom {from}\n", message.len()).unwrap();
+        parent = commit_id(&file, &message, parent, &person);
+        write!(input, "commit {REF}\nauthor {person}\ncommitter {person}\ndata {}\n{message}\n", message.len()).unwrap();
+        // The branch goes on by itself; only where it leaves the old one has to be said.
+        if seq == 10 {
+            writeln!(input, "from {from}").unwrap();
+        }
         write!(input, "deleteall\nM 100644 inline record.json\ndata {}\n", file.len()).unwrap();
         input.write_all(&file).unwrap();
         input.write_all(b"\n").unwrap();
@@ -217,12 +225,16 @@ fn seal(signer: &PrivateKey, payload: &[u8]) -> Vec<u8> {
         .into_bytes()
 }
 
-fn commit_id(file: &[u8], message: &str, parent: Oid) -> Oid {
+fn person(seq: usize) -> String {
+    format!("tomoda-release <ledger@tomoda-release.invalid> {} +0000", BEGIN + seq as i64)
+}
+
+fn commit_id(file: &[u8], message: &str, parent: Oid, person: &str) -> Oid {
     let blob = Oid::hash_object(ObjectType::Blob, file).unwrap();
     let mut tree = b"100644 record.json\0".to_vec();
     tree.extend_from_slice(blob.as_bytes());
     let tree = Oid::hash_object(ObjectType::Tree, &tree).unwrap();
-    let text = format!("tree {tree}\nparent {parent}\nauthor {PERSON}\ncommitter {PERSON}\n\n{message}");
+    let text = format!("tree {tree}\nparent {parent}\nauthor {person}\ncommitter {person}\n\n{message}");
     Oid::hash_object(ObjectType::Commit, text.as_bytes()).unwrap()
 }
 

@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use super::Global;
 use crate::error::{Error, Result};
+<<<<<<< HEAD
 use crate::io::cache;
 use crate::io::credentials;
 use crate::io::files;
+=======
+>>>>>>> ledger
 use crate::io::git::{Remote, Store, local};
+use crate::io::{cache, credentials, files};
+use crate::live;
 use crate::model::{BranchName, RepoUrl, Secret};
 use crate::record::Ledger;
 
@@ -18,37 +23,61 @@ pub(super) struct Where {
     /// The repository that holds the ledger; instead of --pipeline.
     #[arg(long, value_name = "URL", global = true)]
     repo: Option<String>,
-    /// The ledger's branch.
-    #[arg(long, value_name = "BRANCH", default_value = "release-ledger", global = true)]
-    branch: String,
+    /// The ledger's branch, with --repo [default: release-ledger].
+    #[arg(long, value_name = "BRANCH", global = true)]
+    branch: Option<String>,
     /// A key whose records are believed: “[NAME] ssh-ed25519 AAAA…”. May be given several times.
     #[arg(long, value_name = "KEY", global = true)]
     trusted: Vec<String>,
     /// A file of such keys, one a line: an allowed-signers file.
     #[arg(long, value_name = "FILE", global = true)]
     trusted_file: Option<PathBuf>,
-    /// Where caches and remembered heads are kept [default: $XDG_CACHE_HOME/tomoda-release or ~/.cache/tomoda-release].
-    #[arg(long, value_name = "DIR", global = true)]
+    /// Where caches and remembered heads are kept.
+    #[arg(long, env = "TOMODA_RELEASE_CACHE", value_name = "DIR", global = true)]
     cache_dir: Option<PathBuf>,
 }
 
 impl Where {
     /// The ledger, for reading.
     pub(super) fn ledger(&self, global: &Global) -> Result<Ledger> {
+<<<<<<< HEAD
         let cache = self.cache_dir()?;
+=======
+        let cache = self.cache_dir.clone().map_or_else(cache::dir, Ok)?;
+>>>>>>> ledger
         let Some(repo) = &self.repo else { return self.of_pipeline(global, &cache) };
         let remote = Remote { url: address(repo)?, token: credentials::environment("TOMODA_GIT_TOKEN").map(Secret::new) };
         let store = Arc::new(Store::open(remote.clone(), &cache)?);
-        let branch = BranchName::parse(&self.branch).map_err(Error::usage)?;
+        let branch = BranchName::parse(self.branch.as_deref().unwrap_or("release-ledger")).map_err(Error::usage)?;
         Ok(Ledger::of_stranger(store, branch, &self.keys()?)?.remembering(&cache, &remote))
     }
 
+<<<<<<< HEAD
     /// The ledger of the pipeline that the command line names.
     fn of_pipeline(&self, global: &Global, cache: &Path) -> Result<Ledger> {
         let pipeline = super::journey::pipeline(global)?;
         let remote = crate::live::remote(&pipeline.config.repo, pipeline.config.token.as_ref())?;
         let store = Arc::new(Store::open(remote.clone(), cache)?);
         Ok(Ledger::new(store, &pipeline.ledger, None, &pipeline.name)?.remembering(cache, &remote))
+=======
+    fn of_pipeline(&self, global: &Global, cache: &Path) -> Result<Ledger> {
+        if self.given() {
+            return Err(Error::usage("--branch, --trusted and --trusted-file need --repo.")
+                .hint("With a pipeline, its ledger section says all three."));
+        }
+        let pipeline = super::journey::pipeline(global).map_err(|why| match why.hint_text() {
+            None => why.hint("Without a pipeline file, give --repo URL and --trusted KEY."),
+            Some(_) => why,
+        })?;
+        let remote = live::remote(&pipeline.config.repo, pipeline.config.token.as_ref())?;
+        let store = Arc::new(Store::open(remote.clone(), cache)?);
+        Ok(Ledger::new(store, &pipeline.ledger, None, &pipeline.name)?.remembering(cache, &remote))
+    }
+
+    /// Whether anything is said that only makes sense beside --repo.
+    fn given(&self) -> bool {
+        self.branch.is_some() || !self.trusted.is_empty() || self.trusted_file.is_some()
+>>>>>>> ledger
     }
 
     /// The keys on the command line and in the file.
@@ -64,11 +93,14 @@ impl Where {
         }
         Ok(lines.iter().map(|it| signer(it)).collect())
     }
+<<<<<<< HEAD
 
     /// The cache directory.
     pub(super) fn cache_dir(&self) -> Result<PathBuf> {
         self.cache_dir.clone().map_or_else(cache::dir, Ok)
     }
+=======
+>>>>>>> ledger
 }
 
 /// A repository's address; a folder of this computer may be given as a path.

@@ -41,7 +41,8 @@ pub struct Live {
 impl Live {
     /// Opens the caches below `cache`. Nothing is asked of anyone yet. `news` is told what happens.
     pub fn open(pipeline: Arc<Pipeline>, cache: &Path, signing: bool, news: Box<dyn FnMut(News) + Send>) -> Result<Self> {
-        let config = Arc::new(Store::open(remote(&pipeline.config.repo, pipeline.config.token.as_ref())?, cache)?);
+        let reach = remote(&pipeline.config.repo, pipeline.config.token.as_ref())?;
+        let config = Arc::new(Store::open(reach.clone(), cache)?);
         let app = Arc::new(Store::open(remote(&pipeline.app.repo, pipeline.app.token.as_ref())?, cache)?);
         let key = match (&pipeline.ledger.sign, signing) {
             (Some(reference), true) => Some(credentials::resolve(reference)?),
@@ -51,7 +52,7 @@ impl Live {
             }
             (_, false) => None,
         };
-        let ledger = Arc::new(Ledger::new(config.clone(), &pipeline.ledger, key, &pipeline.name)?);
+        let ledger = Arc::new(Ledger::new(config.clone(), &pipeline.ledger, key, &pipeline.name)?.remembering(cache, &reach));
         let stop = Arc::new(tokio::sync::Notify::new());
         let clients = look::Clients::new();
         Ok(Self { pipeline, config, app, ledger, tip: None, fresh: false, actor: identity::actor(), lease: None, clients, news, stop })

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("act", &["model", "io"]),
     ("verify", &["model"]),
     ("record", &["model", "io"]),
-    ("report", &["model", "io", "decide"]),
+    ("report", &["model", "io", "decide", "record"]),
     ("rehearsal", &["model", "io"]),
     ("world.rs", &["model", "decide"]),
     ("drive.rs", &["model", "decide", "verify", "world"]),
