@@ -5,12 +5,6 @@ use std::sync::Arc;
 
 use super::Global;
 use crate::error::{Error, Result};
-<<<<<<< HEAD
-use crate::io::cache;
-use crate::io::credentials;
-use crate::io::files;
-=======
->>>>>>> ledger
 use crate::io::git::{Remote, Store, local};
 use crate::io::{cache, credentials, files};
 use crate::live;
@@ -40,11 +34,7 @@ pub(super) struct Where {
 impl Where {
     /// The ledger, for reading.
     pub(super) fn ledger(&self, global: &Global) -> Result<Ledger> {
-<<<<<<< HEAD
-        let cache = self.cache_dir()?;
-=======
         let cache = self.cache_dir.clone().map_or_else(cache::dir, Ok)?;
->>>>>>> ledger
         let Some(repo) = &self.repo else { return self.of_pipeline(global, &cache) };
         let remote = Remote { url: address(repo)?, token: credentials::environment("TOMODA_GIT_TOKEN").map(Secret::new) };
         let store = Arc::new(Store::open(remote.clone(), &cache)?);
@@ -52,14 +42,6 @@ impl Where {
         Ok(Ledger::of_stranger(store, branch, &self.keys()?)?.remembering(&cache, &remote))
     }
 
-<<<<<<< HEAD
-    /// The ledger of the pipeline that the command line names.
-    fn of_pipeline(&self, global: &Global, cache: &Path) -> Result<Ledger> {
-        let pipeline = super::journey::pipeline(global)?;
-        let remote = crate::live::remote(&pipeline.config.repo, pipeline.config.token.as_ref())?;
-        let store = Arc::new(Store::open(remote.clone(), cache)?);
-        Ok(Ledger::new(store, &pipeline.ledger, None, &pipeline.name)?.remembering(cache, &remote))
-=======
     fn of_pipeline(&self, global: &Global, cache: &Path) -> Result<Ledger> {
         if self.given() {
             return Err(Error::usage("--branch, --trusted and --trusted-file need --repo.")
@@ -77,7 +59,6 @@ impl Where {
     /// Whether anything is said that only makes sense beside --repo.
     fn given(&self) -> bool {
         self.branch.is_some() || !self.trusted.is_empty() || self.trusted_file.is_some()
->>>>>>> ledger
     }
 
     /// The keys on the command line and in the file.
@@ -93,14 +74,6 @@ impl Where {
         }
         Ok(lines.iter().map(|it| signer(it)).collect())
     }
-<<<<<<< HEAD
-
-    /// The cache directory.
-    pub(super) fn cache_dir(&self) -> Result<PathBuf> {
-        self.cache_dir.clone().map_or_else(cache::dir, Ok)
-    }
-=======
->>>>>>> ledger
 }
 
 /// A repository's address; a folder of this computer may be given as a path.
