@@ -21,5 +21,5 @@ mod source;
 mod timing;
 
 pub use cluster::Cluster;
-pub use simulation::{Setup, Simulation, Truth};
+pub use simulation::{Pull, Setup, Simulation, Truth};
 pub use timing::Timing;

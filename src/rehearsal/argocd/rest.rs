@@ -83,7 +83,7 @@ async fn get(State(shared): State<Shared>, request: Request) -> Response {
     let name = request.uri().path().rsplit('/').next().unwrap_or_default();
     let found = find(&shared, name, &query);
     let (Ok(object), Some(kind)) = (&found, query.get("refresh")) else {
-        return found.map_or_else(|response| response, |it| Json(shown(&it)).into_response());
+        return found.map_or_else(|response| *response, |it| Json(shown(&it)).into_response());
     };
     let kind = if kind == "hard" { "hard" } else { "normal" };
     let key = crate::rehearsal::kube::Key::of(object);
@@ -95,7 +95,7 @@ async fn get(State(shared): State<Shared>, request: Request) -> Response {
         match find(&shared, name, &query) {
             Ok(it) if application::wants_refresh(&it) => {}
             Ok(it) => return Json(shown(&it)).into_response(),
-            Err(response) => return response,
+            Err(response) => return *response,
         }
         if news.changed().await.is_err() {
             return refuse(503, 14, "the server is shutting down");
@@ -104,15 +104,15 @@ async fn get(State(shared): State<Shared>, request: Request) -> Response {
 }
 
 /// Who asks without a project does not learn what exists.
-fn find(shared: &Shared, name: &str, query: &Query) -> Result<Value, Response> {
+fn find(shared: &Shared, name: &str, query: &Query) -> Result<Value, Box<Response>> {
     let simulation = shared.current();
     let mut all = simulation.store().list("argoproj.io", "Application", query.get("appNamespace")).map(|(_, it)| it);
     let found = all.find(|it| it["metadata"]["name"] == name);
     match (found, query.get("project")) {
         (Some(it), None) => Ok(Value::clone(it)),
         (Some(it), Some(project)) if it["spec"]["project"] == project => Ok(Value::clone(it)),
-        (_, None) => Err(refuse(403, 7, "permission denied")),
-        _ => Err(refuse(404, 5, &format!("applications.argoproj.io \"{name}\" not found"))),
+        (_, None) => Err(Box::new(refuse(403, 7, "permission denied"))),
+        _ => Err(Box::new(refuse(404, 5, &format!("applications.argoproj.io \"{name}\" not found")))),
     }
 }
 

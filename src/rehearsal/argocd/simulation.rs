@@ -21,6 +21,9 @@ use crate::rehearsal::kube::workload::{self, Nodes, PodFate};
 use crate::rehearsal::kube::{Access, Clock, Key, Store};
 use crate::rehearsal::stage::{Backstage, Chance};
 
+/// What stands behind an image, as far as a pull can tell.
+pub type Pull = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What a cluster is made from.
 #[derive(Clone)]
 pub struct Setup {
@@ -29,7 +32,7 @@ pub struct Setup {
     /// The applications it reconciles.
     pub applications: Vec<ApplicationSpec>,
     /// Resolves an image to the digest that a pull would bring; nothing when it cannot be pulled.
-    pub images: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub images: Pull,
     /// How long its parts take.
     pub timing: Timing,
     /// Its clock.

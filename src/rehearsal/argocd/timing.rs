@@ -88,7 +88,7 @@ impl Timing {
             return usual;
         }
         // A quarter to three times as long as usual; one in sixteen is held up.
-        let (number, hold) = (chance.number() % 1000, chance.number() % 16 == 0);
+        let (number, hold) = (chance.number() % 1000, chance.number().is_multiple_of(16));
         let factor = 0.25 + f64::from(u32::try_from(number).unwrap_or(0)) * 0.00275;
         usual.mul_f64(if hold { factor * 10.0 } else { factor })
     }

@@ -133,14 +133,15 @@ const OVERLAYS: &[&str] = &[
     "patches:\n  - patch: |-\n      apiVersion: apps/v1\n      kind: Deployment\n      metadata: { name: web }\n      spec:\n        replicas: 4\n        template: { spec: { containers: [{ name: web, args: [c], env: [{ name: B, value: '3' }, { name: A, $patch: delete }] }] } }",
     "patches:\n  - target: { kind: PodDisruptionBudget }\n    patch: |-\n      $patch: delete\n      apiVersion: policy/v1\n      kind: PodDisruptionBudget\n      metadata: { name: web }",
     "patches:\n  - target: { labelSelector: app=web }\n    path: patch.yaml",
-    "namespace: prod\ncommonLabels: { env: prod }\nimages:\n  - { name: web, newTag: v3 }\npatches:\n  - target: { kind: Service }\n    patch: '[{ op: add, path: /spec/type, value: NodePort }]'",
+    "namespace: prod\ncommonLabels: { env: prod }\nimages:\n  - { name: web, newTag: v3 }\npatches:\n  - target: { kind: Service }\n    patch: '[{ \"op\": \"add\", \"path\": \"/spec/type\", \"value\": \"NodePort\" }]'",
 ];
 
 /// Each is a kustomization that kustomize refuses.
 const BROKEN: &[&str] = &[
     "resources: [missing.yaml]",
     "resourcez: []",
-    "resources: [../../base]\npatches:\n  - target: { kind: Deployment }\n    patch: '[{ op: remove, path: /spec/nope }]'",
+    "resources: [../../base]\npatches:\n  - target: { kind: Deployment }\n    patch: '[{ \"op\": \"remove\", \"path\": \"/spec/nope\" }]'",
+    "resources: [../../base]\npatches:\n  - target: { kind: Service }\n    patch: '[{ op: add, path: /spec/type, value: NodePort }]'",
     "resources: [../../base, ../../base]",
     "resources: [broken.yaml]",
     "resources: [",

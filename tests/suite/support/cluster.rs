@@ -15,29 +15,29 @@ use tomoda_release::rehearsal::cluster::ApplicationSpec;
 use tomoda_release::rehearsal::kube::{Access, Clock, Key};
 use tomoda_release::rehearsal::stage::Backstage;
 
-pub const OVERLAY: &str = "bench/tomoda/overlays/dev";
-pub const IMAGE: &str = "registry.example/tomoda/backend";
+pub(crate) const OVERLAY: &str = "bench/tomoda/overlays/dev";
+pub(crate) const IMAGE: &str = "registry.example/tomoda/backend";
 
 /// A bare repository that is written without a work tree.
-pub struct Repo {
-    pub dir: TempDir,
+pub(crate) struct Repo {
+    pub(crate) dir: TempDir,
     repository: Repository,
 }
 
 impl Repo {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let mut options = git2::RepositoryInitOptions::new();
         let repository = Repository::init_opts(dir.path(), options.bare(true).initial_head("main")).unwrap();
         Self { dir, repository }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().to_owned()
     }
 
     /// Commits these files on top of the branch; an empty text removes the file.
-    pub fn push(&self, files: &[(&str, &str)]) -> String {
+    pub(crate) fn push(&self, files: &[(&str, &str)]) -> String {
         let tip = self.repository.find_reference("refs/heads/main").ok().map(|it| it.peel_to_commit().unwrap());
         let base = match &tip {
             Some(tip) => tip.tree().unwrap(),
@@ -59,7 +59,7 @@ impl Repo {
     }
 
     /// Commits every file of a folder.
-    pub fn push_folder(&self, folder: &Path) -> String {
+    pub(crate) fn push_folder(&self, folder: &Path) -> String {
         let files = files_below(folder);
         let texts: Vec<(String, String)> =
             files.iter().map(|it| (it.strip_prefix(folder).unwrap().display().to_string(), std::fs::read_to_string(it).unwrap())).collect();
@@ -67,7 +67,7 @@ impl Repo {
     }
 }
 
-pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -78,7 +78,7 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// A Deployment of two pods, as the recordings have it.
-pub fn deployment(extra: &str) -> String {
+pub(crate) fn deployment(extra: &str) -> String {
     let label = if extra == "selector" { "b" } else { "a" };
     let node = if extra == "no node" { "\n      nodeSelector: { no: such }" } else { "" };
     format!(
@@ -87,24 +87,24 @@ pub fn deployment(extra: &str) -> String {
 }
 
 /// The overlay at this tag.
-pub fn overlay(tag: &str, resources: &[&str]) -> String {
+pub(crate) fn overlay(tag: &str, resources: &[&str]) -> String {
     let resources: String = resources.iter().map(|it| format!("  - {it}\n")).collect();
     format!("namespace: tomoda\nresources:\n{resources}images:\n  - name: {IMAGE}\n    newTag: {tag}\n")
 }
 
-pub fn overlay_file() -> String {
+pub(crate) fn overlay_file() -> String {
     format!("{OVERLAY}/kustomization.yaml")
 }
 
 /// A repository that holds the overlay at this tag.
-pub fn repo_at(tag: &str) -> Repo {
+pub(crate) fn repo_at(tag: &str) -> Repo {
     let repo = Repo::new();
     let file = format!("{OVERLAY}/deployment.yaml");
     repo.push(&[(&overlay_file(), &overlay(tag, &["deployment.yaml"])), (&file, &deployment(""))]);
     repo
 }
 
-pub fn application() -> ApplicationSpec {
+pub(crate) fn application() -> ApplicationSpec {
     ApplicationSpec {
         name: "tomoda".into(),
         namespace: "argocd".into(),
@@ -116,7 +116,7 @@ pub fn application() -> ApplicationSpec {
 }
 
 /// Every image exists but those of tags that begin with `absent`.
-pub fn setup(repo: &Repo, timing: Timing, clock: Clock) -> Setup {
+pub(crate) fn setup(repo: &Repo, timing: Timing, clock: Clock) -> Setup {
     Setup {
         repository: repo.path(),
         applications: vec![application()],
@@ -130,23 +130,23 @@ pub fn setup(repo: &Repo, timing: Timing, clock: Clock) -> Setup {
 }
 
 /// A digest for an image: its name in hexadecimal, cut to length.
-pub fn digest_of(image: &str) -> String {
+pub(crate) fn digest_of(image: &str) -> String {
     let hex: String = image.bytes().rev().map(|it| format!("{it:02x}")).collect();
     format!("sha256:{:0<64}", &hex[..hex.len().min(64)])
 }
 
 /// A simulation on a clock that the test moves, and every state its Application passed through.
-pub struct Story {
-    pub repo: Repo,
-    pub simulation: Simulation,
-    pub now: Timestamp,
+pub(crate) struct Story {
+    pub(crate) repo: Repo,
+    pub(crate) simulation: Simulation,
+    pub(crate) now: Timestamp,
     seen: u64,
-    pub states: Vec<Value>,
+    pub(crate) states: Vec<Value>,
 }
 
 impl Story {
     /// A cluster that settled long ago at the first tag; the story begins `offset` after a full second.
-    pub fn begin(timing: Timing, offset: Duration) -> Self {
+    pub(crate) fn begin(timing: Timing, offset: Duration) -> Self {
         let repo = repo_at("dev-0000001");
         let start: Timestamp = "2026-11-21T08:00:00Z".parse().unwrap();
         let mut simulation = Simulation::new(setup(&repo, timing, Clock::standing_at(start)), start);
@@ -157,20 +157,20 @@ impl Story {
         story
     }
 
-    pub fn key() -> Key {
+    pub(crate) fn key() -> Key {
         Key::new("argoproj.io", "Application", "argocd", "tomoda")
     }
 
-    pub fn application(&self) -> Value {
+    pub(crate) fn application(&self) -> Value {
         Value::clone(self.simulation.store().get(&Self::key()).unwrap())
     }
 
-    pub fn deployment(&self) -> Value {
+    pub(crate) fn deployment(&self) -> Value {
         Value::clone(self.simulation.store().get(&Key::new("apps", "Deployment", "tomoda", "tomoda-api")).unwrap())
     }
 
     /// Lets time pass.
-    pub fn pass(&mut self, milliseconds: u64) {
+    pub(crate) fn pass(&mut self, milliseconds: u64) {
         self.now += Duration::from_millis(milliseconds);
         self.simulation.run_until(self.now);
         self.take_down();
@@ -185,40 +185,40 @@ impl Story {
         }
     }
 
-    pub fn push_tag(&mut self, tag: &str) -> String {
+    pub(crate) fn push_tag(&mut self, tag: &str) -> String {
         self.repo.push(&[(&overlay_file(), &overlay(tag, &["deployment.yaml"]))])
     }
 
-    pub fn push_deployment(&mut self, tag: &str, extra: &str) -> String {
+    pub(crate) fn push_deployment(&mut self, tag: &str, extra: &str) -> String {
         let file = format!("{OVERLAY}/deployment.yaml");
         self.repo.push(&[(&overlay_file(), &overlay(tag, &["deployment.yaml"])), (&file, &deployment(extra))])
     }
 
-    pub fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         self.simulation.request_refresh("tomoda");
         self.take_down();
     }
 
-    pub fn edit(&mut self, key: &Key, edit: impl FnOnce(&mut Value)) {
+    pub(crate) fn edit(&mut self, key: &Key, edit: impl FnOnce(&mut Value)) {
         self.simulation.write(|store| store.update(key, edit));
         self.take_down();
     }
 
-    pub fn moments(&self, order: &[String]) -> Vec<String> {
+    pub(crate) fn moments(&self, order: &[String]) -> Vec<String> {
         let mut names = Names::new(order);
         self.states.iter().map(|it| moment(it, &mut names)).collect()
     }
 }
 
 /// Names for commits: `r0` is where a story begins, `r1` and `r2` follow in the order in which they came up.
-pub struct Names {
+pub(crate) struct Names {
     known: BTreeMap<String, String>,
     pushed: usize,
 }
 
 impl Names {
     /// Names what a story pushes, in that order.
-    pub fn new(pushed: &[String]) -> Self {
+    pub(crate) fn new(pushed: &[String]) -> Self {
         let known = pushed.iter().enumerate().map(|(at, id)| (id.clone(), format!("r{}", at + 1))).collect();
         Self { known, pushed: pushed.len() }
     }
@@ -243,7 +243,7 @@ impl Names {
 }
 
 /// What of an Application matters to whoever waits for it, as words.
-pub fn moment(application: &Value, names: &mut Names) -> String {
+pub(crate) fn moment(application: &Value, names: &mut Names) -> String {
     let status = &application["status"];
     let (sync, state) = (&status["sync"], &status["operationState"]);
     // The comparison is read first: a story begins at the commit that was compared.
@@ -279,7 +279,7 @@ pub fn moment(application: &Value, names: &mut Names) -> String {
 }
 
 /// Checks that states pass through moments in order. Says the first moment that was not reached, or what must not be.
-pub fn passes_through(states: &[String], moments: &str) -> Result<(), String> {
+pub(crate) fn passes_through(states: &[String], moments: &str) -> Result<(), String> {
     let fits = |state: &str, wanted: &str| {
         let words: Vec<&str> = state.split(' ').collect();
         wanted.split_whitespace().all(|it| words.contains(&it))
@@ -306,7 +306,7 @@ pub fn passes_through(states: &[String], moments: &str) -> Result<(), String> {
 }
 
 /// Asks `kubectl` for something, in an environment of its own.
-pub fn kubectl(kubeconfig: &Path, arguments: &[&str]) -> std::process::Output {
+pub(crate) fn kubectl(kubeconfig: &Path, arguments: &[&str]) -> std::process::Output {
     std::process::Command::new("kubectl")
         .args(arguments)
         .env_clear()
@@ -318,7 +318,7 @@ pub fn kubectl(kubeconfig: &Path, arguments: &[&str]) -> std::process::Output {
 }
 
 /// Whether a program is there. Under `TOMODA_REAL=1` it has to be.
-pub fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = std::process::Command::new(program).arg("version").arg("--client").output().is_ok();
     assert!(found || std::env::var_os("TOMODA_REAL").is_none_or(|it| it != "1"), "{program} is missing, and TOMODA_REAL=1");
     if !found {
@@ -328,6 +328,6 @@ pub fn has(program: &str) -> bool {
 }
 
 /// An annotation patch, as clients send it to ask for a look.
-pub fn refresh_patch() -> Value {
+pub(crate) fn refresh_patch() -> Value {
     json!({ "metadata": { "annotations": { "argocd.argoproj.io/refresh": "normal" } } })
 }

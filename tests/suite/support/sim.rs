@@ -34,6 +34,8 @@ pub(crate) struct Outside {
     /// What Argo CD compared last, by Application: an index into `commits`.
     compared: BTreeMap<ApplicationName, usize>,
     resource_version: u64,
+    /// How many records, commits and tags are old enough for every replica to know them.
+    settled: (usize, usize, usize),
     refresh: BTreeMap<ApplicationName, bool>,
     now: Timestamp,
 }
@@ -96,9 +98,15 @@ impl Outside {
             builds: 0,
             compared: BTreeMap::new(),
             resource_version: 1,
+            settled: (0, 1, 1),
             refresh: BTreeMap::new(),
             now: "2026-11-21T09:00:00Z".parse().unwrap(),
         }
+    }
+
+    /// Time passes: every replica knows everything.
+    pub(crate) fn settle(&mut self) {
+        self.settled = (self.records.len(), self.commits.len(), self.tags.len());
     }
 
     /// What a calm run and a crashed one must agree on.
@@ -143,10 +151,11 @@ impl World for Sim {
     async fn look(&mut self, wants: &Wants) -> Result<Sighting> {
         self.burn()?;
         self.looks += 1;
+        assert!(self.looks < 2_000, "livelock: it looked for ever");
         let stale = self.is_stale();
         let mut out = self.outside.borrow_mut();
         out.now += SignedDuration::from_secs(1);
-        let missed = usize::from(stale && !out.records.is_empty());
+        let missed = usize::from(stale && out.records.len() > out.settled.0);
         let visible = out.records.len() - missed;
         let state = if missed == 0 { out.state.clone() } else { replay(&out.records[..visible]) };
         self.tip = visible;
@@ -289,7 +298,7 @@ fn replay(records: &[Vec<Event>]) -> State {
 }
 
 fn look_at_overlay(out: &Outside, name: &EnvName, run: Option<&RunId>, stale: bool) -> OverlaySeen {
-    let visible = out.commits.len() - usize::from(stale && out.commits.len() > 1);
+    let visible = out.commits.len() - usize::from(stale && out.commits.len() > out.settled.1);
     let commits = &out.commits[..visible];
     let (tip, texts, _) = commits.last().unwrap();
     let ours = run.and_then(|run| commits.iter().rev().find(|it| it.2.as_ref() == Some(run)).map(|it| it.0.clone()));
@@ -303,7 +312,7 @@ fn look_at_app(out: &Outside, wants: &tomoda_release::decide::AppWants, stale: b
         parents: if n > 1 { vec![commit(n - 1)] } else { Vec::new() },
         message: message.to_owned(),
     });
-    let visible = out.tags.len() - usize::from(stale && out.tags.len() > 1);
+    let visible = out.tags.len() - usize::from(stale && out.tags.len() > out.settled.2);
     let same = vec![Some(commit(0x5ee).object().clone())];
     let sources = wants.sources.iter().flat_map(|(component, image, release)| {
         [((component.clone(), image.clone()), same.clone()), ((component.clone(), release.clone()), same.clone())]

@@ -15,6 +15,10 @@ pub(super) fn apply(objects: &mut Vec<Value>, patch: &Patch, read: impl Fn(&str)
         _ => return Err("patch and path can't be set at the same time".to_owned()),
     };
     let parsed: Value = serde_yaml::from_str(&text).map_err(|why| format!("unable to parse SM or JSON patch from [{text}]: {why}"))?;
+    // A list that begins with a bracket is read as JSON, and JSON alone.
+    if text.trim_start().starts_with('[') && serde_json::from_str::<Value>(&text).is_err() {
+        return Err(format!("unable to parse SM or JSON patch from [patch: {text:?}]"));
+    }
     match (&parsed, &patch.target) {
         (Value::Array(operations), Some(target)) => {
             let chosen = Chosen::new(target)?;
@@ -55,20 +59,23 @@ fn merge(objects: &mut Vec<Value>, patch: &Value, chosen: impl Fn(&Value) -> boo
     }
 }
 
+/// How a field of an object is read that a target can ask about.
+type Field = fn(&Value) -> &str;
+
 /// A target whose expressions are understood.
 struct Chosen {
-    fields: Vec<(Regex, fn(&Value) -> String)>,
+    fields: Vec<(Regex, Field)>,
     labels: LabelSelector,
 }
 
 impl Chosen {
     fn new(target: &Target) -> Result<Self, String> {
-        let wanted: [(&str, fn(&Value) -> String); 5] = [
-            (&target.kind, |it| it["kind"].as_str().unwrap_or_default().to_owned()),
-            (&target.name, |it| it["metadata"]["name"].as_str().unwrap_or_default().to_owned()),
-            (&target.namespace, |it| it["metadata"]["namespace"].as_str().unwrap_or_default().to_owned()),
-            (&target.group, |it| it["apiVersion"].as_str().and_then(|it| it.split_once('/')).map_or("", |it| it.0).to_owned()),
-            (&target.version, |it| it["apiVersion"].as_str().and_then(|it| it.rsplit('/').next()).unwrap_or_default().to_owned()),
+        let wanted: [(&str, Field); 5] = [
+            (&target.kind, |it| it["kind"].as_str().unwrap_or_default()),
+            (&target.name, |it| it["metadata"]["name"].as_str().unwrap_or_default()),
+            (&target.namespace, |it| it["metadata"]["namespace"].as_str().unwrap_or_default()),
+            (&target.group, |it| it["apiVersion"].as_str().and_then(|it| it.split_once('/')).map_or("", |it| it.0)),
+            (&target.version, |it| it["apiVersion"].as_str().and_then(|it| it.rsplit('/').next()).unwrap_or_default()),
         ];
         let mut fields = Vec::new();
         for (pattern, field) in wanted.into_iter().filter(|(pattern, _)| !pattern.is_empty()) {
@@ -79,6 +86,6 @@ impl Chosen {
     }
 
     fn is(&self, object: &Value) -> bool {
-        self.fields.iter().all(|(pattern, field)| pattern.is_match(&field(object))) && self.labels.selects(object)
+        self.fields.iter().all(|(pattern, field)| pattern.is_match(field(object))) && self.labels.selects(object)
     }
 }

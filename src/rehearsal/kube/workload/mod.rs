@@ -1,10 +1,8 @@
 //! The controllers: a Deployment becomes ReplicaSets, they become Pods, and the Pods' truth comes back up.
 //!
-//! Each function is one look of one controller at the store; whoever drives them calls again while anything changes.
-//!
-//! Here: what the Deployment and ReplicaSet controllers would do.
-//! Never here: a socket, or when a controller gets its turn.
-//! Start reading at `rolling.rs`. Used by the rehearsal's cluster.
+//! Here: one look of one controller at the store at a time; whoever drives them calls again while anything changes.
+//! Never here: when they look, and who wanted the Deployment.
+//! Start reading at [`look_at_deployment`]. Used by `rehearsal::argocd`, which has the schedule.
 
 use std::time::Duration;
 
