@@ -219,7 +219,7 @@ impl Driver<'_> {
                 let passed = passed.map(|(position, (gate, evidence))| Event::Passed { run: run.clone(), position, gate, evidence });
                 self.passed(world, seen, passed.collect()).await
             }
-            gates::Conclusion::NotYet { gate, why } => self.later(world, seen, &gate, &why).await,
+            gates::Conclusion::NotYet { gate, why, .. } => self.later(world, seen, &gate, &why).await,
             gates::Conclusion::Failed(why) => {
                 let event = Event::Failed { run, why: why.clone() };
                 self.end(world, seen, vec![event], Err(Error::refused(format!("The gate {why}")))).await
@@ -266,10 +266,17 @@ impl Driver<'_> {
     /// A failure that may pass is looked at again; any other ends the command and leaves the run open.
     async fn survive<W: World>(&mut self, world: &mut W, error: Error) -> Result<()> {
         self.failures += 1;
-        if error.remedy() != Remedy::Retry || self.failures > TRIES / 2 {
+        // Before anything is begun a person is better served by a quick answer; a release under way deserves patience.
+        let tries = if self.claimed { TRIES / 2 } else { TRIES / 4 };
+        if error.remedy() != Remedy::Retry || self.failures > tries {
             return Err(error);
         }
-        world.tell(News::Waiting { what: "trying again".to_owned(), why: error.chain() });
+        let why = error.chain();
+        let (_, said) = self.waits.entry("trying again".to_owned()).or_insert_with(|| (world.now(), String::new()));
+        if *said != why {
+            said.clone_from(&why);
+            world.tell(News::Waiting { what: "trying again".to_owned(), why });
+        }
         world.wait(pause(self.failures)).await
     }
 }

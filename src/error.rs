@@ -1,6 +1,17 @@
 //! One error type: what kind it is, what happened, what caused it, what to do.
 //!
 //! Every message is a whole sentence. The kind alone decides the exit code and whether trying again can help.
+//!
+//! | Exit code | Means |
+//! |---|---|
+//! | 0 | done, or nothing to do |
+//! | 1 | a bug in this program |
+//! | 2 | the command line or the configuration is wrong |
+//! | 3 | refused by a gate, a guard or a policy |
+//! | 4 | gave up on a remote system |
+//! | 5 | the ledger is damaged |
+//! | 6 | someone else is driving this environment |
+//! | 7 | waiting for approval |
 
 use std::fmt;
 
@@ -108,7 +119,7 @@ impl Error {
     /// Puts what was being done in front of the sentence: `doing: what went wrong`.
     #[must_use]
     pub fn while_doing(mut self, doing: impl fmt::Display) -> Self {
-        self.message = format!("{doing}: {}", self.message);
+        self.message = format!("{}: {}", doing.to_string().trim_end_matches('.'), self.message);
         self
     }
 
@@ -131,7 +142,7 @@ impl Error {
         }
     }
 
-    /// The exit code of a command that ends with this error (README, "Exit codes").
+    /// The exit code of a command that ends with this error: the table at the top of this file.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Bug => 1,
@@ -150,8 +161,8 @@ impl Error {
         let mut cause = std::error::Error::source(self);
         while let Some(it) = cause {
             let said = it.to_string();
-            if !text.contains(&said) {
-                text = format!("{}: {said}", text.trim_end_matches('.'));
+            if !text.contains(said.trim_end_matches('.')) {
+                text = format!("{}: {said}", text.trim_end_matches(['.', ':']));
             }
             cause = it.source();
         }
@@ -168,5 +179,19 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|it| it as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_says_everything_once_and_no_full_stop_before_a_colon() {
+        let error = Error::remote("The door is shut.").because(Error::remote("The key broke.").because("Metal tires."));
+        assert_eq!(error.chain(), "The door is shut: The key broke: Metal tires.");
+        let twice = Error::remote("The door is shut: the key broke.").because("the key broke");
+        assert_eq!(twice.chain(), "The door is shut: the key broke.");
+        assert_eq!(Error::bug("It broke.").while_doing("Opening the door.").chain(), "Opening the door: It broke.");
     }
 }

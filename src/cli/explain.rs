@@ -152,24 +152,10 @@ fn nearest(typo: &str) -> Option<&'static str> {
         [("newest", "uploaded"), ("newest-build", "uploaded"), ("latest", "uploaded"), ("date", "uploaded"), ("name", "alphabetical")];
     let known = aliases.iter().find(|it| it.0 == typo).map(|it| it.1);
     let close = || {
-        let all = POLICIES.iter().chain(&LATER).map(|it| (distance(&typo.to_ascii_lowercase(), it), *it));
+        let all = POLICIES.iter().chain(&LATER).map(|it| (strsim::levenshtein(&typo.to_ascii_lowercase(), it), *it));
         all.min().filter(|(far, _)| *far <= 2).map(|it| it.1)
     };
     known.or_else(close)
-}
-
-/// How many letters have to be changed, added or taken away.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().take(64).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn read_pin(text: &str) -> Result<Pin, String> {

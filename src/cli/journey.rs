@@ -29,7 +29,7 @@ pub(super) fn pipeline(global: &Global) -> Result<Arc<Pipeline>> {
 /// The environment that is meant: the one named, or the only one of its kind.
 pub(super) fn environment(pipeline: &Pipeline, named: Option<&str>, released: bool) -> Result<EnvName> {
     if let Some(name) = named {
-        return EnvName::parse(name).map_err(Error::usage);
+        return known(pipeline, name).map(|it| it.name.clone());
     }
     let fits = |it: &&Environment| matches!(it.source, Source::Release(_)) == released;
     match pipeline.environments.iter().filter(fits).collect::<Vec<_>>()[..] {
@@ -40,6 +40,17 @@ pub(super) fn environment(pipeline: &Pipeline, named: Option<&str>, released: bo
             Err(Error::usage("Several environments could be meant.").hint(format!("Name one: {}.", names.join(", "))))
         }
     }
+}
+
+/// The environment of this name.
+pub(super) fn known<'a>(pipeline: &'a Pipeline, name: &str) -> Result<&'a Environment> {
+    let names: Vec<_> = pipeline.environments.iter().map(|it| it.name.as_str()).collect();
+    pipeline.environments.iter().find(|it| it.name.as_str() == name).ok_or_else(|| {
+        let close = names.iter().map(|it| (strsim::damerau_levenshtein(name, it), it)).min().filter(|(far, _)| *far <= 2);
+        let meant = close.map_or(String::new(), |(_, it)| format!("Did you mean {it}? "));
+        Error::usage(format!("The pipeline {} has no environment “{name}”.", pipeline.name))
+            .hint(format!("{meant}It has: {}.", names.join(", ")))
+    })
 }
 
 /// Runs async work on a runtime of its own.

@@ -92,7 +92,10 @@ enum Command {
 pub fn main() -> u8 {
     // Everything is built without a default TLS provider; ring is the one.
     rustls::crypto::ring::default_provider().install_default().ok();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(why) => return misread(&why),
+    };
     let out = Out::new(cli.global.output == OutputFormat::Json);
     match run(cli.command, &cli.global, &out) {
         Ok(()) => 0,
@@ -101,6 +104,21 @@ pub fn main() -> u8 {
             error.exit_code()
         }
     }
+}
+
+/// A command line that cannot be read. A program that asked for JSON gets it for this error, too.
+fn misread(why: &clap::Error) -> u8 {
+    let arguments = crate::io::process::arguments();
+    let json = arguments.iter().any(|it| matches!(it.as_str(), "--output=json" | "-ojson" | "-o=json"))
+        || arguments.windows(2).any(|it| matches!([it[0].as_str(), it[1].as_str()], ["--output" | "-o", "json"]));
+    if why.use_stderr() && json {
+        let text = why.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Out::new(true).json(&serde_json::json!({ "error": { "message": message, "hint": null, "exitCode": 2 } }));
+    }
+    // Help and version are no errors: clap prints them to standard output.
+    why.print().ok();
+    if why.use_stderr() { 2 } else { 0 }
 }
 
 fn run(command: Command, global: &Global, out: &Out) -> Result<()> {

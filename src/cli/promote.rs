@@ -5,7 +5,7 @@ use dialoguer::Confirm;
 use super::{Global, journey};
 use crate::decide::Goal;
 use crate::drive::Consent;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::model::Ending;
 use crate::report::{Out, ending};
 
@@ -27,24 +27,34 @@ pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
     let goal = Goal::Promote { environment };
     let asks = !args.yes && global.may_ask();
     let consent = if asks { ask(&pipeline, &args, &goal, out)? } else { Some(Consent::Given) };
-    match consent {
-        Some(consent) => journey::drive(&pipeline, &args.reach, &goal, &consent, out),
-        None => Ok(()),
-    }
+    consent.map_or(Ok(()), |consent| journey::drive(&pipeline, &args.reach, &goal, &consent, out))
 }
 
 /// Shows the plan and asks. The answer is bound to that plan: if it has changed by then, nothing is done.
 fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Goal, out: &Out) -> Result<Option<Consent>> {
     let ended = journey::plan(pipeline, &args.reach, goal)?;
+    let Ending::Planned(ref planned) = ended else {
+        out.text(ending::text(goal.environment(), &ended));
+        out.json(&ending::json(goal.environment(), &ended, None));
+        return Ok(None);
+    };
     out.note(ending::text(goal.environment(), &ended));
-    let Ending::Planned(planned) = ended else { return Ok(None) };
     let yes = Confirm::new()
         .with_prompt(format!("Move {} like this?", goal.environment()))
         .default(false)
         .interact()
-        .map_err(|why| Error::usage("The question could not be asked.").because(why).hint("Use --yes where nobody can answer."))?;
+        .map_err(unasked)?;
     if !yes {
-        return Err(Error::new(Kind::Refused, "Nothing was done: you said no."));
+        return Err(Error::refused("Nothing was done: you said no."));
     }
-    Ok(Some(if planned.open.is_some() { Consent::Given } else { Consent::To(planned.hash) }))
+    Ok(Some(if planned.open.is_some() { Consent::Given } else { Consent::To(planned.hash.clone()) }))
+}
+
+/// Ctrl-C is an answer, too.
+fn unasked(why: dialoguer::Error) -> Error {
+    let dialoguer::Error::IO(why) = why;
+    if why.kind() == std::io::ErrorKind::Interrupted {
+        return Error::refused("Nothing was done: the question was interrupted.");
+    }
+    Error::usage("The question could not be asked.").because(why).hint("Use --yes where nobody can answer.")
 }

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{Global, journey};
 use crate::drive;
-use crate::error::{Error, Result};
-use crate::model::{EnvName, News};
+use crate::error::Result;
+use crate::model::News;
 use crate::report::{Out, Progress};
 
 /// Arguments.
@@ -21,13 +21,11 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
     let pipeline = journey::pipeline(global)?;
-    let name = EnvName::parse(&args.environment).map_err(Error::usage)?;
-    let environment = pipeline.environment(&name).ok_or_else(|| {
-        let known: Vec<_> = pipeline.environments.iter().map(|it| it.name.as_str()).collect();
-        Error::usage(format!("The pipeline {} has no environment “{name}”.", pipeline.name)).hint(format!("It has: {}.", known.join(", ")))
-    })?;
+    let environment = journey::known(&pipeline, &args.environment)?;
+    let name = &environment.name;
     let progress = Arc::new(Progress::new());
     let mut live = journey::live(&pipeline, &args.reach, false, progress.clone())?;
+    progress.wait("looking at the gates");
     let verified = journey::block_on(async { drive::verify(&mut live, &pipeline, environment).await });
     if let Ok(gates) = &verified {
         for (gate, evidence) in gates {

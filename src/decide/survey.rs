@@ -99,7 +99,10 @@ fn newest(
         Seen::Known(listing) => listing,
         Seen::Unknown(why) => return Some(Err(why.clone())),
     };
-    let history = seen.app.as_ref().and_then(|it| it.known()).map(|it| it.history.as_slice());
+    let history = match &seen.app {
+        Some(Seen::Unknown(why)) => return Some(Err(why.clone())),
+        other => other.as_ref().and_then(|it| it.known()).map(|it| it.history.as_slice()),
+    };
     let facts = Facts { listing, history, current: (*pin != Pin::default()).then_some(pin), now: seen.at };
     Some(match candidate::choose(&follow.policy, &facts).choice {
         Choice::Candidate { tag, .. } => Ok(tag.to_string()),

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{self, GateWants, Wants};
 use crate::error::{Error, Remedy, Result};
 use crate::model::{Environment, Evidence, GateSpec, ImageMove, News, Pipeline, Sighting, StepKey, Verdict};
 use crate::verify;
 use crate::world::World;
+
+/// How long a person who asks for a verdict waits for something that cannot be seen.
+const BLIND: SignedDuration = SignedDuration::from_secs(5);
 
 /// Judges every gate of an environment on one sighting.
 pub(super) fn judge(
@@ -62,7 +65,7 @@ pub(super) async fn ask<W: World>(world: &mut W, verdicts: &[Verdict], memory: &
 /// What the verdicts come to together.
 pub(super) enum Conclusion {
     Ready(Vec<Evidence>),
-    NotYet { gate: String, why: String },
+    NotYet { gate: String, why: String, blind: bool },
     Failed(String),
     Superseded(String),
 }
@@ -75,13 +78,16 @@ pub(super) fn conclude(titles: &[String], verdicts: Vec<Verdict>) -> Conclusion 
             Verdict::Ready(evidence) => ready.push(evidence),
             Verdict::Failed { why } => return Conclusion::Failed(format!("{gate}: {why}")),
             Verdict::Superseded { by } => return Conclusion::Superseded(by),
-            Verdict::Waiting { why, .. } | Verdict::Blocked { why } | Verdict::Unknown { why } => {
-                waiting.get_or_insert((gate.clone(), why));
+            Verdict::Unknown { why } => {
+                waiting.get_or_insert((gate.clone(), why, true));
+            }
+            Verdict::Waiting { why, .. } | Verdict::Blocked { why } => {
+                waiting.get_or_insert((gate.clone(), why, false));
             }
         }
     }
     match waiting {
-        Some((gate, why)) => Conclusion::NotYet { gate, why },
+        Some((gate, why, blind)) => Conclusion::NotYet { gate, why, blind },
         None => Conclusion::Ready(ready),
     }
 }
@@ -93,7 +99,7 @@ pub async fn verify(world: &mut impl World, pipeline: &Pipeline, environment: &E
     let seen = world.look(&Wants { overlays: vec![(environment.name.clone(), None)], ..Wants::default() }).await?;
     let gates = decide::gates_of(environment, &seen)?;
     let wants = Wants { gates: Some(gates.clone()), ..Wants::default() };
-    let mut said = String::new();
+    let (mut said, mut blind_since) = (String::new(), None);
     loop {
         let seen = world.look(&wants).await?;
         let verdicts = judge(pipeline, environment, &gates, &seen, &mut memory, world.now());
@@ -102,7 +108,14 @@ pub async fn verify(world: &mut impl World, pipeline: &Pipeline, environment: &E
             Conclusion::Ready(evidence) => return Ok(titles.into_iter().zip(evidence).collect()),
             Conclusion::Failed(why) => return Err(Error::refused(format!("The gate {why}"))),
             Conclusion::Superseded(by) => return Err(Error::refused(format!("The overlay changed while its gates were looked at: {by}"))),
-            Conclusion::NotYet { gate, why } => {
+            Conclusion::NotYet { gate, why, blind } => {
+                let since = if blind { *blind_since.get_or_insert(world.now()) } else { world.now() };
+                if world.now().duration_since(since) > BLIND {
+                    return Err(Error::remote(format!("The gate {gate} cannot be judged: {why}")));
+                }
+                if !blind {
+                    blind_since = None;
+                }
                 if said != why {
                     said.clone_from(&why);
                     world.tell(News::Waiting { what: gate, why });

@@ -1,4 +1,4 @@
-//! Programs: started here, and ended when nobody waits for them any more.
+//! Programs: started here, and ended when nobody waits for them any more; and what this one was called with.
 
 use std::ffi::OsStr;
 
@@ -9,4 +9,9 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.kill_on_drop(true);
     command
+}
+
+/// This process's own command line, as far as it is text.
+pub fn arguments() -> Vec<String> {
+    std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect()
 }

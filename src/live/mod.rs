@@ -7,6 +7,7 @@
 mod lease;
 mod look;
 mod perform;
+mod preflight;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -128,6 +129,10 @@ impl World for Live {
     }
 
     async fn claim(&mut self, environment: &EnvName) -> Result<()> {
+        // An open run has begun writing: it is resumed whatever is down, and waits for it.
+        if self.tip.as_ref().is_none_or(|it| !it.state.open.contains_key(environment)) {
+            preflight::check(self, environment).await?;
+        }
         let keeper = lease::claim(self, environment).await?;
         self.lease = Some(keeper);
         // Claiming may have taken a while; what was seen before it is old.

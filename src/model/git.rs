@@ -161,9 +161,9 @@ impl RepoUrl {
         let schemed = ["https://", "http://", "ssh://", "file://"].iter().any(|it| text.len() > it.len() && text.starts_with(it));
         let scp = !text.contains("://")
             && text.split_once(':').is_some_and(|(host, path)| !host.is_empty() && !host.contains('/') && !path.is_empty());
-        let (host, path) = split_host(text);
-        if host.starts_with('-') || path.starts_with('-') {
-            return Err("The repository's host or path starts with “-”, which ssh would read as an option.".to_owned());
+        let (user, host, path) = split_host(text);
+        if text.starts_with('-') || user.starts_with('-') || host.starts_with('-') || path.starts_with('-') {
+            return Err("The repository's user, host or path starts with “-”, which ssh would read as an option.".to_owned());
         }
         if (schemed || scp) && !text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             Ok(Self(text.to_owned()))
@@ -178,18 +178,14 @@ impl RepoUrl {
     }
 }
 
-/// Host and path of an address, roughly: enough to refuse what ssh would take for an option.
-fn split_host(text: &str) -> (&str, &str) {
-    match text.split_once("://") {
-        Some((_, rest)) => {
-            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-            (authority.rsplit_once('@').map_or(authority, |it| it.1), path)
-        }
-        None => {
-            let (host, path) = text.split_once(':').unwrap_or((text, ""));
-            (host.rsplit_once('@').map_or(host, |it| it.1), path)
-        }
-    }
+/// User, host and path of an address, roughly: enough to refuse what ssh would take for an option.
+fn split_host(text: &str) -> (&str, &str, &str) {
+    let (authority, path) = match text.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').unwrap_or((rest, "")),
+        None => text.split_once(':').unwrap_or((text, "")),
+    };
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    (user, host, path)
 }
 
 impl fmt::Display for RepoUrl {
@@ -201,7 +197,12 @@ impl fmt::Display for RepoUrl {
                 let slash = if rest.contains('/') { "/" } else { "" };
                 write!(f, "{scheme}://{host}{slash}{path}")
             }
-            _ => f.write_str(&self.0),
+            // The user of an ssh address is part of it; a password is not.
+            Some((scheme, rest)) => match rest.split_once('@') {
+                Some((user, place)) => write!(f, "{scheme}://{}@{place}", user.split(':').next().unwrap_or_default()),
+                None => f.write_str(&self.0),
+            },
+            None => f.write_str(&self.0),
         }
     }
 }
@@ -256,12 +257,13 @@ mod tests {
     fn an_address_never_shows_its_password() {
         let url = RepoUrl::parse("https://bot:hunter2@git.example/x.git").unwrap();
         assert_eq!(format!("{url} {url:?}"), "https://git.example/x.git https://git.example/x.git");
+        assert_eq!(RepoUrl::parse("ssh://git:hunter2@host/x.git").unwrap().to_string(), "ssh://git@host/x.git");
         assert_eq!(RepoUrl::parse("git@host:x/y.git").unwrap().to_string(), "git@host:x/y.git");
     }
 
     #[test]
     fn nothing_that_ssh_would_read_as_an_option_is_an_address() {
-        for bad in ["ssh://-oProxyCommand=x/y", "-oProxyCommand=x:y", "git@-x:y", "host:-x", "ftp://x/y", "x", "", "ssh://"] {
+        for bad in ["ssh://-oProxyCommand=x/y", "-oX@host:path", "ssh://-oX@host/path", "-oProxyCommand=x:y", "git@-x:y", "host:-x", "ftp://x/y", "x", "", "ssh://"] {
             assert!(RepoUrl::parse(bad).is_err(), "{bad}");
         }
     }

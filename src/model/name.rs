@@ -17,7 +17,7 @@ macro_rules! name {
                     Ok(Self(text.to_owned()))
                 } else {
                     Err(format!(
-                        "“{text}” is not a {}: use lower-case letters, digits and “-”, starting and ending with a letter or digit.",
+                        "“{text}” is not {}: use lower-case letters, digits and “-”, starting and ending with a letter or digit.",
                         $what
                     ))
                 }
@@ -40,20 +40,20 @@ macro_rules! name {
 name!(
     /// The name of a pipeline.
     PipelineName,
-    "pipeline name"
+    "a pipeline name"
 );
 name!(
     /// The name of a component: one image and the workloads that run it.
     ComponentName,
-    "component name"
+    "a component name"
 );
 name!(
     /// The name of an environment: one overlay, its namespace, its gates.
     EnvName,
-    "environment name"
+    "an environment name"
 );
 name!(
     /// The name of an Argo CD `Application`.
     ApplicationName,
-    "name of an Argo CD Application"
+    "the name of an Argo CD Application"
 );

@@ -14,6 +14,8 @@ pub mod status;
 pub use progress::Progress;
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
 
@@ -22,13 +24,15 @@ use crate::error::Error;
 pub struct Out {
     json: bool,
     colour: bool,
+    /// Whether the one document was printed: an error after it goes to standard error only.
+    printed: Arc<AtomicBool>,
 }
 
 impl Out {
     /// Text, or JSON. Colour only on a terminal, and never under `NO_COLOR`.
     pub fn new(json: bool) -> Self {
         let colour = std::io::stdout().is_terminal() && crate::io::credentials::environment("NO_COLOR").is_none();
-        Self { json, colour }
+        Self { json, colour, printed: Arc::default() }
     }
 
     /// Whether programs read the result.
@@ -48,35 +52,38 @@ impl Out {
         }
     }
 
-    /// Prints the result for programs; nothing when people read it.
+    /// Prints the result for programs, once; nothing when people read it.
     pub fn json(&self, value: &serde_json::Value) {
-        if self.json {
+        if self.json && !self.printed.swap(true, Ordering::Relaxed) {
             print_or_end(&format!("{value:#}\n"));
         }
     }
 
     /// Prints one line for programs, whatever the format of results.
     pub fn json_line(&self, value: &serde_json::Value) {
+        self.printed.store(true, Ordering::Relaxed);
         print_or_end(&format!("{value}\n"));
     }
 
     /// Says something that is not the result, to standard error.
     pub fn note(&self, text: impl std::fmt::Display) {
-        eprintln!("{text}");
+        say(&text);
     }
 
     /// Prints an error with its causes and what to do about it, to standard error.
     pub fn error(&self, error: &Error) {
-        if self.json {
-            self.json(
-                &serde_json::json!({ "error": { "message": error.chain(), "hint": error.hint_text(), "exitCode": error.exit_code() } }),
-            );
-        }
-        eprintln!("error: {}", error.chain());
-        if let Some(hint) = error.hint_text() {
-            eprintln!("  hint: {hint}");
+        let (message, hint) = (error.chain(), error.hint_text());
+        self.json(&serde_json::json!({ "error": { "message": message, "hint": hint, "exitCode": error.exit_code() } }));
+        say(&format_args!("error: {message}"));
+        if let Some(hint) = hint {
+            say(&format_args!("  hint: {hint}"));
         }
     }
+}
+
+/// A line on standard error. One that nobody can read (`2>&-`) is not a failure either.
+fn say(text: &dyn std::fmt::Display) {
+    writeln!(std::io::stderr(), "{text}").ok();
 }
 
 /// A reader that went away (`| head`) is not a failure.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::model::{News, Outcome, StepKey};
+use crate::model::{ImageRef, News, Outcome, StepKey};
 
 /// Tells a person what happens while it happens, on standard error.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Progress {
                 }
             }
             News::Passed { gate, evidence } => {
-                let facts: Vec<_> = evidence.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+                let facts: Vec<_> = evidence.facts.iter().map(|(name, value)| format!("{name} {}", brief(value))).collect();
                 self.line("✓", &format!("{gate}: {}", facts.join(", ")));
             }
         }
@@ -58,7 +58,8 @@ impl Progress {
         self.spinner.finish_and_clear();
     }
 
-    fn wait(&self, message: &str) {
+    /// Says what is under way, where there is a spinner to say it.
+    pub fn wait(&self, message: &str) {
         self.spinner.set_message(message.lines().next().unwrap_or_default().to_owned());
     }
 
@@ -75,7 +76,7 @@ impl Progress {
 
     fn line(&self, mark: &str, text: &str) {
         let line = format!("{mark} {text}");
-        if self.terminal { self.spinner.suspend(|| eprintln!("{line}")) } else { eprintln!("{line}") }
+        if self.terminal { self.spinner.suspend(|| super::say(&line)) } else { super::say(&line) }
     }
 }
 
@@ -85,10 +86,42 @@ impl Default for Progress {
     }
 }
 
+/// Evidence as a person can take it in: images by their tag, hashes by their beginning. The ledger has all of it.
+fn brief(value: &str) -> String {
+    value.split(' ').map(brief_word).collect::<Vec<_>>().join(" ")
+}
+
+fn brief_word(word: &str) -> String {
+    let (bare, comma) = word.strip_suffix(',').map_or((word, ""), |it| (it, ","));
+    let short = match ImageRef::parse(bare) {
+        Ok(image) if bare.contains('/') => {
+            let tag = image.tag.map(|it| it.to_string()).or_else(|| image.digest.map(|it| it.short().to_owned()));
+            tag.unwrap_or_else(|| bare.to_owned())
+        }
+        _ if bare.len() >= 40 && bare.bytes().all(|it| it.is_ascii_hexdigit()) => bare[..7].to_owned(),
+        _ => bare.to_owned(),
+    };
+    format!("{short}{comma}")
+}
+
 fn doing(key: StepKey) -> &'static str {
     match key {
         StepKey::WriteOverlay => "writing the overlay",
         StepKey::CutTag => "cutting the tag",
         StepKey::PublishPage => "publishing the release page",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_shortened_to_what_a_person_compares() {
+        let image = format!("runs eu.pkg.dev/p/r/backend:v1.2.3@sha256:{}, all replicas updated and available", "ab".repeat(32));
+        assert_eq!(brief(&image), "runs v1.2.3, all replicas updated and available");
+        assert_eq!(brief(&"0123456789".repeat(4)), "0123456");
+        assert_eq!(brief("Synced"), "Synced");
+        assert_eq!(brief("v1.2.3"), "v1.2.3");
     }
 }

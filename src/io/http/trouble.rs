@@ -53,14 +53,23 @@ fn wire(why: reqwest::Error, host: &str, kind: Kind) -> Error {
         return Error::new(kind, format!("The certificate of {host} is not trusted: {reason}"))
             .hint("If a private authority signed it, name its certificate with SSL_CERT_FILE.");
     }
-    let sentence = match cause(&why) {
-        _ if why.is_timeout() => format!("{host} did not answer in time."),
-        Some(io::ErrorKind::ConnectionRefused) => format!("{host} refuses connections."),
-        _ if chain(&why).contains("dns error") => format!("The name of {host} could not be resolved."),
-        _ if why.is_connect() => format!("No connection to {host} could be made."),
-        _ => format!("The connection to {host} broke before the answer was complete."),
-    };
-    Error::new(kind, sentence).because(why)
+    match cause(&why) {
+        _ if why.is_timeout() => Error::new(kind, format!("{host} did not answer in time.")),
+        Some(io::ErrorKind::ConnectionRefused) => Error::new(kind, format!("{host} refuses connections.")),
+        _ if chain(&why).contains("dns error") => Error::new(kind, format!("The name of {host} could not be resolved.")),
+        _ if chain(&why).contains("InvalidContentType") => Error::new(kind, format!("{host} does not speak TLS; http:// may be meant.")),
+        _ if why.is_connect() => Error::new(kind, format!("No connection to {host} could be made.")).because(root(&why)),
+        _ => Error::new(kind, format!("The connection to {host} broke before the answer was complete.")).because(root(&why)),
+    }
+}
+
+/// The innermost cause; what lies between only says “error” in other words.
+fn root(why: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = why;
+    while let Some(it) = innermost.source() {
+        innermost = it;
+    }
+    innermost.to_string()
 }
 
 /// What is wrong with the other side's certificate, if that is the trouble.

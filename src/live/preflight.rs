@@ -1,0 +1,55 @@
+//! Before the first write of a run: can everything that the run will need be used at all?
+//!
+//! A tag that was cut cannot be taken back, so a missing permission or a wrong address has to show before it.
+
+use super::{Live, look};
+use crate::decide::{BuildWants, Wants, gates_of};
+use crate::error::{Error, Result};
+use crate::io::{clock, credentials};
+use crate::model::{EnvName, Seen, Sighting, Source};
+
+/// Reads once from every system that a run of this environment needs.
+pub(super) async fn check(live: &mut Live, name: &EnvName) -> Result<()> {
+    let pipeline = live.pipeline.clone();
+    let Some(environment) = pipeline.environment(name) else { return Err(Error::bug(format!("There is no environment {name}."))) };
+    let overlay = look::look(live, &Wants { overlays: vec![(name.clone(), None)], ..Wants::default() }).await?;
+    let gates = gates_of(environment, &overlay)?;
+    let mut wants = Wants::default();
+    if matches!(environment.source, Source::Release(_)) {
+        wants.digests = gates.images.iter().map(|it| (it.repository.clone(), it.tag.clone())).collect();
+        let tag = gates.images.first().map_or_else(String::new, |it| it.tag.to_string());
+        if let Some(github) = &pipeline.app.github {
+            credentials::resolve(&github.token)?;
+            wants.page = Some(tag.clone());
+        }
+        wants.builds = Some(BuildWants { environment: name.clone(), tag, since: Some(clock::now()) });
+    }
+    wants.gates = Some(gates);
+    let problems = problems(&look::look(live, &wants).await?);
+    match &problems[..] {
+        [] => Ok(()),
+        [one] => Err(Error::remote(one.clone())),
+        several => {
+            let list: String = several.iter().map(|it| format!("\n  - {it}")).collect();
+            Err(Error::remote(format!("{} systems that {name} needs cannot be used:{list}", several.len())))
+        }
+    }
+    .map_err(|why| why.hint("Nothing was begun and nothing was changed; run the command again once this is put right."))
+}
+
+/// What could not be seen, one sentence for each system: of a system that is down, everything would be missing.
+/// What the HTTP gates ask is not among it: the service may well be what this run repairs.
+fn problems(seen: &Sighting) -> Vec<String> {
+    let registry = seen.digests.values().find_map(unknown);
+    let builder = seen.builds.values().find_map(unknown);
+    let cluster = seen.applications.values().find_map(unknown).or_else(|| seen.workloads.values().find_map(unknown));
+    let page = seen.page.as_ref().and_then(unknown);
+    [registry, builder, cluster, page].into_iter().flatten().collect()
+}
+
+fn unknown<T>(seen: &Seen<T>) -> Option<String> {
+    match seen {
+        Seen::Unknown(why) => Some(why.clone()),
+        Seen::Known(_) => None,
+    }
+}
