@@ -82,12 +82,15 @@ pub(super) struct Before {
 }
 
 impl Scene {
-    /// Everything at once; a dead driver's lease lasts a second.
+    /// Nothing takes time, and a dead driver's lease lasts a second.
     pub(super) async fn new() -> Self {
-        Self::timed("1s", "50ms").await
+        let scene = Self { world: world(Pace::instant()).await, changes: 0.into() };
+        scene.edit_pipeline(|it| it.replace("lease: 2s", "lease: 1s").replace("      - soak: 1s\n", ""));
+        scene
     }
 
-    pub(super) async fn timed(lease: &str, soak: &str) -> Self {
+    /// A driver has this much to do after everything was written, and its lease lasts this long.
+    pub(super) async fn slow(lease: &str, soak: &str) -> Self {
         let scene = Self { world: world(Pace::instant()).await, changes: 0.into() };
         scene.edit_pipeline(|it| it.replace("lease: 2s", &format!("lease: {lease}")).replace("soak: 1s", &format!("soak: {soak}")));
         scene
@@ -157,6 +160,12 @@ impl Scene {
         play::tags(&self.world).into_iter().filter(|it| !before.tags.contains(it)).collect()
     }
 
+    /// Every ref of both repositories that is no lease.
+    pub(super) fn steps(&self) -> Vec<(String, String)> {
+        let refs = [git::APP, git::CONFIG].map(|it| git::refs_of(&self.world.git.dir(it)).unwrap_or_default());
+        refs.into_iter().flatten().filter(|(name, _)| !name.contains("/lease/")).collect()
+    }
+
     /// The leases that somebody holds.
     pub(super) fn leases(&self) -> Vec<String> {
         let refs = git::refs_of(&self.world.git.dir(git::CONFIG)).unwrap();
@@ -176,6 +185,10 @@ impl Scene {
 
     /// What the ledger says, read by a stranger with an empty cache.
     pub(super) fn state(&self) -> State {
+        tokio::task::block_in_place(|| self.read_state())
+    }
+
+    fn read_state(&self) -> State {
         let pipeline = tomoda_release::config::load(&self.world.pipeline()).unwrap();
         let cache = tempfile::tempdir().unwrap();
         let store = Store::open(Remote { url: pipeline.config.repo.clone(), token: None }, cache.path()).unwrap();
