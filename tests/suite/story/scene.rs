@@ -145,6 +145,12 @@ impl Scene {
     /// A new change of both components, and what there is before anybody moves it.
     pub(super) async fn begin(&self) -> Before {
         let commit = self.change(&["backend", "frontend"]).await;
+        self.now(&commit)
+    }
+
+    /// What there is now, with the commit that is to be released.
+    pub(super) fn now(&self, commit: &str) -> Before {
+        let commit = commit.to_owned();
         let config = play::commits_since(&self.world, git::CONFIG, "main", None)[0].0.clone();
         Before { tags: play::tags(&self.world), config, commit }
     }
