@@ -42,7 +42,8 @@ pub(super) struct Args {
     ///
     /// SERVER is one of git, registry, cloudbuild, kubernetes, github, app; METHOD and PATH are as in the request; in all
     /// three `*` stands for anything. EFFECT is one of status=CODE (with retry-after=TEXT or html), delay=TIME (before
-    /// anything happens), late=TIME (after it happened), cut=BYTES, reset=before, reset=after, redirect=URL.
+    /// anything happens), late=TIME (after it happened), cut=BYTES, reset=before, reset=after, silent=before, silent=after
+    /// (no answer, ever), redirect=URL.
     #[arg(long, value_name = "SPEC")]
     fault: Vec<String>,
 }

@@ -16,7 +16,8 @@ pub(super) fn settle(pipeline: &Pipeline, run: &OpenRun, step: &Step, seen: &Sig
             Some(overlay) => settle_overlay(write, known(overlay, "the overlay")?),
         },
         Step::CutTag(cut) => match &seen.app {
-            None => Ok(Decision::Look(Wants { app: Some(AppWants::default()), ..Wants::default() })),
+            // With its history: another machine may have planned this, and a tag can only be put on a commit that is here.
+            None => Ok(Decision::Look(Wants { app: Some(AppWants { history: true, ..AppWants::default() }), ..Wants::default() })),
             Some(app) => Ok(settle_tag(pipeline, cut, &known(app, "the app repository's tags")?.tags)),
         },
         Step::PublishPage(page) => match &seen.page {

@@ -13,8 +13,14 @@ use super::store::Store;
 
 impl Store {
     pub(super) fn walk(&self, from: &CommitId, without: &[CommitId], limit: usize) -> Result<Vec<HistoryCommit>> {
-        let repository = self.whole(from)?;
-        let ids = self.ids(&repository, from, without, limit)?;
+        // A commit alone needs no history around it: a shallow cache tells as well.
+        let (repository, ids) = if limit == 1 && without.is_empty() {
+            (self.holding(from)?, vec![oid(from.object())?])
+        } else {
+            let repository = self.whole(from)?;
+            let ids = self.ids(&repository, from, without, limit)?;
+            (repository, ids)
+        };
         let read = |id: Oid| -> Result<HistoryCommit, git2::Error> {
             let commit = repository.find_commit(id)?;
             Ok(HistoryCommit {

@@ -3,7 +3,8 @@
 //! Written as words, so that a command line can hold one:
 //! `registry GET /v2/*/tags/list nth=2 status=503`. After the server, method and path (`*` stands for anything) come
 //! `nth=N` (from the Nth such request on, 1 when absent), `times=N` (how often, 1 when absent) and one effect:
-//! `status=CODE` (with `retry-after=TEXT`, `html`), `delay=300ms`, `late=300ms`, `cut=BYTES`, `reset=before|after`, `redirect=URL`.
+//! `status=CODE` (with `retry-after=TEXT`, `html`), `delay=300ms`, `late=300ms`, `cut=BYTES`, `reset=before|after`,
+//! `silent=before|after`, `redirect=URL`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,6 +34,10 @@ pub enum Effect {
     ResetBefore,
     /// The connection is reset after the server did everything: the answer is lost, the effect is not.
     ResetAfter,
+    /// Nothing happens and nothing is ever answered.
+    SilentBefore,
+    /// The server does everything and never answers.
+    SilentAfter,
     /// The client is sent elsewhere.
     Redirect(String),
 }
@@ -104,6 +109,8 @@ fn effect_of(key: &str, value: &str) -> Option<Effect> {
         "cut" => value.parse().ok().map(Effect::Cut),
         "reset" if value == "before" => Some(Effect::ResetBefore),
         "reset" if value == "after" => Some(Effect::ResetAfter),
+        "silent" if value == "before" => Some(Effect::SilentBefore),
+        "silent" if value == "after" => Some(Effect::SilentAfter),
         "redirect" => Some(Effect::Redirect(value.to_owned())),
         _ => None,
     }

@@ -9,14 +9,15 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
 
-use super::{Effect, Wire};
+use super::{Effect, EventLog, Wire};
 use crate::io::clock;
 
 /// Larger answers than this are not held back; none of the rehearsal's are.
 const MOST_HELD: usize = 256 << 20;
 
-/// Answers a request as the fault says.
-pub(super) async fn inject(effect: Effect, wire: &Wire, request: Request, next: Next) -> Response {
+/// Answers a request as the fault says. A request that is to hang is told as an event: whoever ordered it can act at that moment.
+pub(super) async fn inject(effect: Effect, wire: &Wire, events: &EventLog, request: Request, next: Next) -> Response {
+    let what = format!("{} {}", request.method(), request.uri().path());
     match effect {
         Effect::Status { code, retry_after, html } => status(code, retry_after, html),
         Effect::Redirect(to) => redirect(&to),
@@ -30,7 +31,14 @@ pub(super) async fn inject(effect: Effect, wire: &Wire, request: Request, next: 
             wire.reset();
             StatusCode::OK.into_response()
         }
+        Effect::SilentBefore => silence(events, &what).await,
+        Effect::SilentAfter => {
+            let answer = next.run(request).await;
+            axum::body::to_bytes(answer.into_body(), MOST_HELD).await.ok();
+            silence(events, &what).await
+        }
         Effect::Delay(pause) => {
+            events.add("fault", format!("{what} hangs"));
             clock::wait(pause).await;
             next.run(request).await
         }
@@ -42,6 +50,11 @@ pub(super) async fn inject(effect: Effect, wire: &Wire, request: Request, next: 
         }
         Effect::Cut(bytes) => cut(next.run(request).await, bytes).await,
     }
+}
+
+async fn silence(events: &EventLog, what: &str) -> Response {
+    events.add("fault", format!("{what} hangs"));
+    std::future::pending().await
 }
 
 fn status(code: u16, retry_after: Option<String>, html: bool) -> Response {

@@ -118,7 +118,7 @@ async fn watch(State(place): State<Place>, ConnectInfo(wire): ConnectInfo<Wire>,
         let number = place.backstage.requests.begin(entry);
         let response = match fault {
             None => next.run(request).await,
-            Some(effect) => inject::inject(effect, &wire, request, next).await,
+            Some(effect) => inject::inject(effect, &wire, &place.backstage.events, request, next).await,
         };
         let not_understood = response.extensions().get::<NotUnderstood>().map(ToString::to_string);
         place.backstage.requests.end(number, response.status().as_u16(), not_understood);
