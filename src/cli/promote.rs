@@ -39,11 +39,7 @@ fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Go
         return Ok(None);
     };
     out.note(ending::text(goal.environment(), &ended));
-    let yes = Confirm::new()
-        .with_prompt(format!("Move {} like this?", goal.environment()))
-        .default(false)
-        .interact()
-        .map_err(unasked)?;
+    let yes = Confirm::new().with_prompt(format!("Move {} like this?", goal.environment())).default(false).interact().map_err(unasked)?;
     if !yes {
         return Err(Error::refused("Nothing was done: you said no."));
     }

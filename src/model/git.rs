@@ -263,7 +263,18 @@ mod tests {
 
     #[test]
     fn nothing_that_ssh_would_read_as_an_option_is_an_address() {
-        for bad in ["ssh://-oProxyCommand=x/y", "-oX@host:path", "ssh://-oX@host/path", "-oProxyCommand=x:y", "git@-x:y", "host:-x", "ftp://x/y", "x", "", "ssh://"] {
+        for bad in [
+            "ssh://-oProxyCommand=x/y",
+            "-oX@host:path",
+            "ssh://-oX@host/path",
+            "-oProxyCommand=x:y",
+            "git@-x:y",
+            "host:-x",
+            "ftp://x/y",
+            "x",
+            "",
+            "ssh://",
+        ] {
             assert!(RepoUrl::parse(bad).is_err(), "{bad}");
         }
     }
