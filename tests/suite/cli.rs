@@ -1,1 +1,251 @@
-//! (tests of cli)
+//! Bad input, on the real program against a rehearsal: one clear message each, the documented exit code, nothing changed.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::world::{Rehearsal, git};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tomoda-release");
+/// Where nobody listens: the first port is never given to anyone.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+/// A rehearsal, its pipeline's text, and a place for variants of it.
+struct Stage {
+    world: Rehearsal,
+    pipeline: String,
+    dir: tempfile::TempDir,
+}
+
+/// One wrong input: what is changed in the pipeline's text, what in the environment; the exit code, and what is said.
+struct Case {
+    name: &'static str,
+    edits: Vec<(String, String)>,
+    env: Vec<(&'static str, String)>,
+    code: i32,
+    says: &'static [&'static str],
+}
+
+fn case(name: &'static str, code: i32, says: &'static [&'static str]) -> Case {
+    Case { name, edits: Vec::new(), env: Vec::new(), code, says }
+}
+
+impl Case {
+    fn edit(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        self.edits.push((from.into(), to.into()));
+        self
+    }
+
+    fn env(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.env.push((name, value.into()));
+        self
+    }
+}
+
+impl Stage {
+    /// A world in which dev is proved, so that `promote` would go all the way.
+    fn proved() -> Self {
+        let world = Rehearsal::start(&["--instant"]);
+        let pipeline = std::fs::read_to_string(world.described["pipeline"].as_str().unwrap()).unwrap();
+        let stage = Self { world, pipeline, dir: tempfile::tempdir().unwrap() };
+        let output = stage.run(&["bump", "dev"], &case("", 0, &[]));
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        stage
+    }
+
+    /// Runs the program on a variant of the pipeline.
+    fn run(&self, arguments: &[&str], case: &Case) -> Output {
+        let mut text = self.pipeline.clone();
+        for (from, to) in &case.edits {
+            assert!(text.contains(from.as_str()), "{}: the pipeline does not say {from:?}", case.name);
+            text = text.replacen(from.as_str(), to, 1);
+        }
+        let file: PathBuf = self.dir.path().join("pipeline.yaml");
+        std::fs::write(&file, text).unwrap();
+        let mut command = self.world.command(BINARY);
+        command.env("TOMODA_RELEASE_PIPELINE", file);
+        for (name, value) in &case.env {
+            if value.is_empty() {
+                command.env_remove(name)
+            } else {
+                command.env(name, value)
+            };
+        }
+        command.args(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Every ref of both repositories.
+    fn refs(&self) -> String {
+        let dir = self.dir.path();
+        [self.world.url("app"), self.world.url("config")].map(|it| git(dir, &["ls-remote", it])).join("\n")
+    }
+
+    /// A branch of the config repository in which prod's kustomization is this.
+    fn overlay(&self, branch: &str, change: impl Fn(&str) -> String) {
+        let clone = self.dir.path().join(branch);
+        git(self.dir.path(), &["clone", "-q", self.world.url("config"), clone.to_str().unwrap()]);
+        let file = clone.join("k8s/apps/tomoda/overlays/prod/kustomization.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, change(&text)).unwrap();
+        git(&clone, &["commit", "-qam", "chore: something wrong"]);
+        git(&clone, &["push", "-q", "origin", &format!("HEAD:refs/heads/{branch}")]);
+    }
+
+    /// Runs a case as text and as JSON and checks everything that must hold for all of them.
+    fn check(&self, case: &Case) {
+        let before = self.refs();
+        let begun = Instant::now();
+        let output = self.run(&["promote", "--yes"], case);
+        let took = begun.elapsed();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let name = case.name;
+        assert_eq!(output.status.code(), Some(case.code), "{name}: {said}");
+        for part in case.says {
+            assert!(said.contains(part), "{name}: does not say {part:?}: {said}");
+        }
+        assert!(!said.contains(".: ") && !said.contains("::  "), "{name}: a full stop before a colon: {said}");
+        assert!(!said.contains("panicked") && !said.contains("hunter2") && !said.contains("PRIVATE KEY-----\n"), "{name}: {said}");
+        assert_eq!(said.matches("error: ").count().min(1), 1, "{name}: {said}");
+        assert!(output.stdout.is_empty(), "{name}");
+        assert!(took < Duration::from_secs(8), "{name} took {took:?}");
+        let output = self.run(&["promote", "--yes", "--output", "json"], case);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!(document["error"]["exitCode"], case.code, "{name}: {document}");
+        assert_eq!(before, self.refs(), "{name} changed something");
+    }
+}
+
+/// A server that answers everything with this status.
+fn always(status: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            std::thread::spawn(move || {
+                let mut request = [0; 65_536];
+                stream.set_read_timeout(Some(Duration::from_secs(2))).ok();
+                stream.read(&mut request).ok();
+                write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok();
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+/// A private key of ssh-keygen's making.
+fn key(stage: &Stage, name: &str, passphrase: &str) -> String {
+    let file = stage.dir.path().join(name);
+    let made = stage.world.command("ssh-keygen").args(["-q", "-t", "ed25519", "-N", passphrase, "-f"]).arg(&file).status().unwrap();
+    assert!(made.success());
+    std::fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn a_wrong_pipeline_or_key_is_told_and_nothing_is_changed() {
+    let stage = Stage::proved();
+    let other = key(&stage, "other", "");
+    let locked = key(&stage, "locked", "hunter2");
+    for case in [
+        case("unknown key", 2, &["unknown key `branhc`", "pipeline.yaml:", "did you mean `branch`?"])
+            .edit("landing: push", "landing: push\n  branhc: x"),
+        case("wrong type", 2, &["a text is expected", "pipeline.yaml:"]).edit("lease: 2s", "lease: [2]"),
+        case("broken YAML", 2, &["this is not YAML"]).edit("name: tomoda\n", "name: \"tomoda\n"),
+        case("no key", 2, &["TOMODA_LEDGER_KEY is not set"]).env("TOMODA_LEDGER_KEY", ""),
+        case("garbage key", 2, &["not an OpenSSH private key", "ssh-keygen"]).env("TOMODA_LEDGER_KEY", "hunter2"),
+        case("locked key", 2, &["protected by a passphrase"]).env("TOMODA_LEDGER_KEY", locked),
+        case("untrusted key", 2, &["not among the trusted ones", "ledger.trusted"]).env("TOMODA_LEDGER_KEY", other),
+        case("no GitHub token", 2, &["GITHUB_TOKEN is not set"]).env("GITHUB_TOKEN", ""),
+        case("no pipeline", 2, &["/nowhere.yaml"]).env("TOMODA_RELEASE_PIPELINE", "/nowhere.yaml"),
+        case("unusable cache", 2, &["/proc/nope", "cache"]).env("TOMODA_RELEASE_CACHE", "/proc/nope"),
+        case("no app branch", 2, &["has no branch “mian”", "app.branch"]).edit("branch: main", "branch: mian"),
+        case("no config branch", 2, &["has no branch “mian”", "config.branch"]).edit("branch: main\n  landing", "branch: mian\n  landing"),
+        case("no overlay", 2, &["overlays/prodd"]).edit("overlays/prod\n", "overlays/prodd\n"),
+        case("no entry", 2, &["no images entry for", "other-backend"])
+            .edit("tomoda-prod-repo/tomoda-backend", "tomoda-prod-repo/other-backend"),
+    ] {
+        stage.check(&case);
+    }
+}
+
+#[test]
+fn a_wrong_overlay_is_told_and_nothing_is_changed() {
+    let stage = Stage::proved();
+    stage.overlay("broken", |text| format!("{text}\nimages: [\n"));
+    stage.overlay("twice", |text| {
+        let at = text.find("images:\n").unwrap() + "images:\n".len();
+        let entries = &text[at..];
+        let entry: String = entries
+            .lines()
+            .enumerate()
+            .take_while(|(n, it)| *n == 0 || it.starts_with("  ") && !it.trim_start().starts_with('-'))
+            .map(|(_, it)| format!("{it}\n"))
+            .collect();
+        format!("{}{entry}{entries}", &text[..at])
+    });
+    stage.overlay("mistyped", |text| text.replace("images:\n", "images: 7\nothers:\n"));
+    let on = |branch: &str| format!("branch: {branch}\n  landing");
+    for case in [
+        case("broken overlay", 2, &["overlays/prod/kustomization.yaml"]).edit("branch: main\n  landing", on("broken")),
+        case("two entries", 2, &["overlays/prod/kustomization.yaml"]).edit("branch: main\n  landing", on("twice")),
+        case("mistyped overlay", 2, &["overlays/prod/kustomization.yaml"]).edit("branch: main\n  landing", on("mistyped")),
+    ] {
+        stage.check(&case);
+    }
+}
+
+#[test]
+fn a_system_that_is_away_or_says_no_is_named_before_anything_is_begun() {
+    let stage = Stage::proved();
+    let url = |name: &str| stage.world.url(name).to_owned();
+    let builder = "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDBUILD";
+    let cluster = |at: &str, name: &str| {
+        let kubeconfig = std::fs::read_to_string(stage.world.described["kubeconfig"].as_str().unwrap()).unwrap();
+        let file = stage.dir.path().join(name);
+        std::fs::write(&file, kubeconfig.replace(&url("kubernetes"), at)).unwrap();
+        file.display().to_string()
+    };
+    let empty = stage.dir.path().join("empty.git");
+    git(stage.dir.path(), &["init", "-q", "--bare", empty.to_str().unwrap()]);
+    let empty = format!("file://{}", empty.display());
+    for case in [
+        case("app refused", 4, &["127.0.0.1:1", "refused"]).edit(url("app"), format!("{NOWHERE}/x.git")),
+        case("config refused", 4, &["127.0.0.1:1", "refused"]).edit(url("config"), format!("{NOWHERE}/x.git")),
+        case("no such host", 4, &["nowhere.invalid"]).edit(url("app"), "http://nowhere.invalid/x.git"),
+        case("no TLS", 4, &["127.0.0.1"]).edit(url("app"), url("app").replace("http:", "https:")),
+        case("app 401", 4, &["token", "401"]).edit(url("app"), format!("{}/x.git", always("401 Unauthorized"))),
+        case("app 403", 4, &["refuses the permission", "403"]).edit(url("app"), format!("{}/x.git", always("403 Forbidden"))),
+        case("config 403", 4, &["refuses the permission", "403"]).edit(url("config"), format!("{}/x.git", always("403 Forbidden"))),
+        case("no repository", 4, &["no repository at", "404"]).edit("/app.git", "/nothing.git"),
+        case("empty app", 2, &["has no branch “main”"]).edit(url("app"), empty.clone()),
+        case("registry refused", 4, &["127.0.0.1:1 refuses connections", "Nothing was begun"]).edit(url("registry"), NOWHERE),
+        case("registry 403", 4, &["status 403", "Nothing was begun"]).edit(url("registry"), always("403 Forbidden")),
+        case("builder refused", 4, &["Cloud Build", "Nothing was begun"]).env(builder, NOWHERE),
+        case("builder 403", 4, &["Cloud Build", "Nothing was begun"]).env(builder, always("403 Forbidden")),
+        case("no trigger", 4, &["no Cloud Build trigger", "Nothing was begun"]).edit("backend-release-trigger", "backend-relaese-trigger"),
+        case("cluster refused", 4, &["Kubernetes API", "refused"]).env("KUBECONFIG", cluster(NOWHERE, "refused")),
+        case("cluster 403", 4, &["Kubernetes API", "Nothing was begun"]).env("KUBECONFIG", cluster(&always("403 Forbidden"), "forbidden")),
+        case("no application", 4, &["no Application prod-tomado"]).edit("application: prod-tomoda", "application: prod-tomado"),
+        case("GitHub 403", 4, &["GitHub does not allow", "Nothing was begun"]).edit(url("github"), always("403 Forbidden")),
+    ] {
+        stage.check(&case);
+    }
+}
+
+#[test]
+fn an_environment_that_does_not_exist_is_guessed_at() {
+    let stage = Stage::proved();
+    for arguments in [&["promote", "--yes", "pord"][..], &["plan", "pord"], &["verify", "pord"], &["bump", "pord"]] {
+        let output = stage.run(arguments, &case("", 2, &[]));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("Did you mean prod? It has: dev, prod."), "{said}");
+    }
+    let output = stage.run(&["plan", "--output", "json", "--no-such-flag"], &case("", 2, &[]));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &document["error"]["exitCode"]), (Some(2), &Value::from(2)));
+}
