@@ -260,7 +260,7 @@ impl Driver<'_> {
             world.tell(News::Waiting { what: what.to_owned(), why: why.to_owned() });
         }
         // A little longer each time, as long as nothing is known about how long it takes.
-        world.wait((waited / 8).clamp(Duration::from_millis(100), Duration::from_secs(5))).await
+        world.wait((waited / 8).clamp(Duration::from_millis(50), Duration::from_secs(5))).await
     }
 
     /// A failure that may pass is looked at again; any other ends the command and leaves the run open.

@@ -40,31 +40,31 @@ pub(super) async fn claim(live: &Live, environment: &EnvName) -> Result<Keeper> 
     });
     let ttl = live.pipeline.ledger.lease;
     let mut watched: Option<(Held, jiff::Timestamp)> = None;
+    // Nearly always nobody has it: taking it outright spares the question.
+    let mut held: Option<Held> = None;
     loop {
-        let held = look(&shared).await?;
         let expect = match (&held, &watched) {
-            (None, _) => Expect::Absent,
+            (None, _) => Some(Expect::Absent),
             (Some(held), None) => {
                 watched = Some((held.clone(), clock::now()));
-                clock::wait(ttl / 10).await;
-                continue;
+                None
             }
             (Some(held), Some((before, _))) if held.object != before.object => return Err(busy(environment, held)),
-            (Some(held), Some((_, since))) if elapsed(*since) > ttl => Expect::At(held.object.clone()),
-            (Some(_), Some(_)) => {
-                clock::wait(ttl / 10).await;
-                continue;
-            }
+            (Some(held), Some((_, since))) => (elapsed(*since) > ttl).then(|| Expect::At(held.object.clone())),
         };
-        match take(&shared, expect).await? {
-            Taken::Ours(object) => {
-                *lock(&shared.ours) = Some(object);
-                let task = tokio::spawn(keep(shared.clone(), ttl / 3));
-                return Ok(Keeper { shared, task: Some(task) });
-            }
-            Taken::Unsupported(_) => return Ok(Keeper { shared, task: None }),
-            Taken::Lost => watched = None,
+        match expect {
+            None => clock::wait(ttl / 10).await,
+            Some(expect) => match take(&shared, expect).await? {
+                Taken::Ours(object) => {
+                    *lock(&shared.ours) = Some(object);
+                    let task = tokio::spawn(keep(shared.clone(), ttl / 3));
+                    return Ok(Keeper { shared, task: Some(task) });
+                }
+                Taken::Unsupported(_) => return Ok(Keeper { shared, task: None }),
+                Taken::Lost => watched = None,
+            },
         }
+        held = look(&shared).await?;
     }
 }
 

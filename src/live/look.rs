@@ -1,6 +1,7 @@
 //! A look: every system that is wanted, asked at the same time, and what they said put into one sighting.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -20,21 +21,21 @@ use crate::observe::{app, argo, builds, overlay, probe, workloads};
 
 /// Clients that are made when they are first needed and kept.
 pub(super) struct Clients {
-    registry: Option<Registry>,
+    registry: OnceLock<Registry>,
     cluster: Option<Cluster>,
     builder: Option<google_cloud_build_v1::client::CloudBuild>,
 }
 
 impl Clients {
     pub(super) fn new() -> Self {
-        Self { registry: None, cluster: None, builder: None }
+        Self { registry: OnceLock::new(), cluster: None, builder: None }
     }
 
-    fn registry(&mut self) -> Result<&Registry> {
-        if self.registry.is_none() {
-            self.registry = Some(Registry::new()?);
+    fn registry(&self) -> Result<&Registry> {
+        if self.registry.get().is_none() {
+            self.registry.set(Registry::new()?).ok();
         }
-        self.registry.as_ref().ok_or_else(|| Error::bug("The registry client was just made."))
+        self.registry.get().ok_or_else(|| Error::bug("The registry client was just made."))
     }
 
     /// The cluster whose API tells about Applications and workloads.
@@ -57,9 +58,8 @@ impl Clients {
 pub(super) async fn look(live: &mut Live, wants: &Wants) -> Result<Sighting> {
     let (state, seq) = live.tip.as_ref().map_or_else(Default::default, |it| (it.state.clone(), Some(it.seq)));
     let mut seen = Sighting::of_ledger(clock::now(), state, seq);
-    let tags = tags(live, wants).await?;
-    let (overlays, app) = tokio::join!(overlays(live, wants), app_repository(live, wants.app.as_ref()));
-    (seen.listings, seen.digests) = tags;
+    let (tags, overlays, app) = tokio::join!(tags(live, wants), overlays(live, wants), app_repository(live, wants.app.as_ref()));
+    (seen.listings, seen.digests) = tags?;
     seen.overlays = overlays?;
     seen.app = app?;
     if let Some(wants) = &wants.builds {
@@ -125,7 +125,7 @@ type Listings = BTreeMap<Repository, Seen<crate::model::Listing>>;
 type Digests = BTreeMap<(Repository, Tag), Seen<Option<Digest>>>;
 
 /// The tags of repositories, and single digests; one listing a repository, whoever asks.
-async fn tags(live: &mut Live, wants: &Wants) -> Result<(Listings, Digests)> {
+async fn tags(live: &Live, wants: &Wants) -> Result<(Listings, Digests)> {
     if wants.listings.is_empty() && wants.digests.is_empty() {
         return Ok(Default::default());
     }
