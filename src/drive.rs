@@ -116,7 +116,7 @@ impl Driver<'_> {
             }
             Decision::Act(work) => self.act(world, seen, work).await,
             Decision::Adopt(outcome) => self.settled(world, seen, outcome).await,
-            Decision::Judge(wants) => self.judge(world, wants).await,
+            Decision::Judge(wants) => self.judge(world, seen.seq, wants).await,
             Decision::Complete(proved) => {
                 let event = Event::Completed { run: self.run(&seen)?, proved: proved.clone() };
                 self.end(world, seen, vec![event], Ok(Ending::Completed(proved))).await
@@ -207,13 +207,16 @@ impl Driver<'_> {
     }
 
     /// Looks at the gates and judges them all on one sighting: only together they say that it works.
-    async fn judge<W: World>(&mut self, world: &mut W, wants: Wants) -> Result<Turn> {
+    async fn judge<W: World>(&mut self, world: &mut W, decided_at: Option<u64>, wants: Wants) -> Result<Turn> {
         let seen = world.look(&wants).await?;
+        // A record that arrived meanwhile may have closed the run or passed its gates: decide anew.
+        if seen.seq != decided_at {
+            return Ok(Turn::Go(Box::new(Sighting::of_ledger(seen.at, seen.state, seen.seq))));
+        }
         let (Some(wanted), Some(environment)) = (&wants.gates, self.pipeline.environment(self.goal.environment())) else {
             return Err(Error::bug("The gates were to be judged without saying which."));
         };
-        // Somebody may have closed the run in the meantime.
-        let Ok(run) = self.run(&seen) else { return Ok(Turn::Go(Box::new(seen))) };
+        let run = self.run(&seen)?;
         let verdicts = gates::judge(self.pipeline, environment, wanted, &seen, &mut self.memory, world.now());
         let titles: Vec<_> = environment.gates.iter().map(crate::model::GateSpec::title).collect();
         gates::ask(world, &verdicts, &mut self.memory).await?;
