@@ -46,13 +46,13 @@ pub(super) async fn claim(live: &Live, environment: &EnvName) -> Result<Keeper> 
             (None, _) => Expect::Absent,
             (Some(held), None) => {
                 watched = Some((held.clone(), clock::now()));
-                clock::wait(ttl / 10).await;
+                live.pause(ttl / 10).await?;
                 continue;
             }
             (Some(held), Some((before, _))) if held.object != before.object => return Err(busy(environment, held)),
             (Some(held), Some((_, since))) if elapsed(*since) > ttl => Expect::At(held.object.clone()),
             (Some(_), Some(_)) => {
-                clock::wait(ttl / 10).await;
+                live.pause(ttl / 10).await?;
                 continue;
             }
         };
