@@ -85,7 +85,9 @@ fn move_one(url: &str, cache: &Path, number: usize) -> usize {
         let provenance = Provenance { run: &run, seq: 1, payload: "00" };
         match act::overlay::commit(&store, &branch, (&seen.tip, &seen.file, &text), &step, &by, &provenance).unwrap() {
             Performed::Settled(_) => return overtaken,
-            Performed::Overtaken => std::thread::sleep(std::time::Duration::from_millis(20 * (1 + (number as u64 + overtaken as u64) % 25))),
+            Performed::Overtaken => {
+                std::thread::sleep(std::time::Duration::from_millis(20 * (1 + (number as u64 + overtaken as u64) % 25)))
+            }
         }
     }
     unreachable!("it is tried until it lands")
@@ -124,9 +126,8 @@ async fn pipelines_on_one_config_repository_do_not_stop_each_other() {
     let url = scene.world.git.url("config");
     let pipeline = std::fs::read_to_string(scene.world.pipeline()).unwrap();
     let image = "asia-east1-docker.pkg.dev/development-485000/tomoda-dev-repo";
-    let overlay = format!(
-        "images:\n  - name: {image}/tomoda-backend\n    newTag: none\n  - name: {image}/tomoda-frontend\n    newTag: none\n"
-    );
+    let overlay =
+        format!("images:\n  - name: {image}/tomoda-backend\n    newTag: none\n  - name: {image}/tomoda-frontend\n    newTag: none\n");
     let tip = scene.change(&["backend", "frontend"]).await;
     let mut files = Vec::new();
     for number in 0..PIPELINES {

@@ -168,4 +168,3 @@ async fn random_death(scene: &Scene, chance: &Chance, command: &[&str]) {
     }
     scene.run(command).await.expect(0);
 }
-
