@@ -53,21 +53,16 @@ pub async fn plan(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> R
 /// Drives one environment to its goal.
 pub async fn drive(world: &mut impl World, pipeline: &Pipeline, goal: &Goal, consent: &Consent) -> Result<Ending> {
     let mut driver = Driver { pipeline, goal, consent, claimed: false, failures: 0, waits: BTreeMap::new(), memory: Memory::default() };
-    let mut seen = world.look(&Wants::default()).await?;
-    if let Some(run) = seen.state.open.get(goal.environment()) {
-        driver.claim(world).await?;
-        world.tell(News::Resumed { run: run.id.clone(), plan: run.plan.clone() });
-        seen = world.look(&Wants::default()).await?;
-    }
+    let mut turned = Ok(driver.begin(world).await?);
     loop {
-        match driver.turn(world, seen).await {
-            Ok(Turn::Go(next)) => seen = *next,
+        turned = match turned {
+            Ok(Turn::Go(seen)) => driver.turn(world, *seen).await,
             Ok(Turn::End(ending)) => return Ok(ending),
             Err(error) => {
                 driver.survive(world, error).await?;
-                seen = world.look(&Wants::default()).await?;
+                driver.begin(world).await
             }
-        }
+        };
     }
 }
 
@@ -91,6 +86,19 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
+    /// Looks from scratch. A run that is open is ours to drive before anything is decided about it.
+    async fn begin<W: World>(&mut self, world: &mut W) -> Result<Turn> {
+        let seen = world.look(&Wants::default()).await?;
+        match seen.state.open.get(self.goal.environment()) {
+            Some(run) if !self.claimed => {
+                self.claim(world).await?;
+                world.tell(News::Resumed { run: run.id.clone(), plan: run.plan.clone() });
+                Ok(Turn::Go(Box::new(world.look(&Wants::default()).await?)))
+            }
+            _ => Ok(Turn::Go(Box::new(seen))),
+        }
+    }
+
     /// One turn of the wheel.
     async fn turn<W: World>(&mut self, world: &mut W, seen: Sighting) -> Result<Turn> {
         match decide::next(self.pipeline, self.goal, &seen)? {

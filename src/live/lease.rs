@@ -53,7 +53,7 @@ pub(super) async fn claim(live: &Live, environment: &EnvName) -> Result<Keeper> 
             (Some(held), Some((_, since))) => (elapsed(*since) > ttl).then(|| Expect::At(held.object.clone())),
         };
         match expect {
-            None => clock::wait(ttl / 10).await,
+            None => live.pause(ttl / 10).await?,
             Some(expect) => match take(&shared, expect).await? {
                 Taken::Ours(object) => {
                     *lock(&shared.ours) = Some(object);

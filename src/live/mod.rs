@@ -82,6 +82,15 @@ impl Live {
         Person { name, email, time: clock::now().as_second() }
     }
 
+    /// Waits, unless somebody says stop.
+    async fn pause(&self, pause: Duration) -> Result<()> {
+        tokio::select! {
+            () = clock::wait(pause) => Ok(()),
+            () = self.stop.notified() => Err(Error::new(Kind::RemoteFinal, "Stopped by a signal; what was begun stays open.")
+                .hint("Run the same command again: it resumes here.")),
+        }
+    }
+
     /// Reads the ledger's tip, unless we just wrote it.
     async fn refresh_tip(&mut self) -> Result<()> {
         if !std::mem::take(&mut self.fresh) {
@@ -154,10 +163,6 @@ impl World for Live {
 
     async fn wait(&mut self, pause: Duration) -> Result<()> {
         let jitter = pause.mul_f64(0.75 + f64::from(u32::from(clock::now().subsec_nanosecond().unsigned_abs() as u16)) / 131_072.0);
-        tokio::select! {
-            () = clock::wait(jitter) => Ok(()),
-            () = self.stop.notified() => Err(Error::new(Kind::RemoteFinal, "Stopped by a signal; the run stays open.")
-                .hint("Run the same command again: it resumes here.")),
-        }
+        self.pause(jitter).await
     }
 }

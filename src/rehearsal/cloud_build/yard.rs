@@ -78,7 +78,7 @@ impl Yard {
                     let cause = Cause { commit: commit.id.clone(), tag };
                     let id = self.create(trigger, &cause, second(90));
                     self.start(&id, second(95));
-                    self.finish(&id, second(215));
+                    self.finish(&id, None, second(215));
                 }
             }
         }
@@ -177,12 +177,13 @@ impl Yard {
                 yard.approve(&id, "APPROVED", "", "");
             }
             clock::wait(yard.timing.queue).await;
-            if yard.has_ending(&id, &Ending::Never) {
+            let ending = yard.take_ending(&id);
+            if ending == Some(Ending::Never) {
                 return;
             }
             yard.start(&id, clock::now());
             clock::wait(yard.timing.work).await;
-            yard.finish(&id, clock::now());
+            yard.finish(&id, ending, clock::now());
         });
     }
 
@@ -219,8 +220,7 @@ impl Yard {
         });
     }
 
-    fn finish(&self, id: &str, now: Timestamp) {
-        let ending = self.take_ending(id);
+    fn finish(&self, id: &str, ending: Option<Ending>, now: Timestamp) {
         let images = self.images.clone();
         self.change(id, &[Status::Working], |build| {
             build.finished = Some(now);
@@ -241,11 +241,6 @@ impl Yard {
     /// Orders how the next build of a trigger ends.
     pub(super) fn order(&self, trigger: &str, ending: Ending) {
         self.state().endings.push((trigger.to_owned(), ending));
-    }
-
-    fn has_ending(&self, id: &str, ending: &Ending) -> bool {
-        let Some(build) = self.build(id) else { return false };
-        self.state().endings.iter().any(|(trigger, it)| *trigger == build.trigger.name && it == ending)
     }
 
     fn take_ending(&self, id: &str) -> Option<Ending> {

@@ -62,19 +62,20 @@ async fn at_every(write: Write, effect: Effect) {
     let scene = Scene::new().await;
     for nth in 1.. {
         let before = scene.begin().await;
-        let mut killed = false;
+        let (mut killed, mut idle) = (false, false);
         for command in [BUMP, PROMOTE] {
             match killed_at(&scene, command, write, nth, &effect).await {
                 Some(ended) => drop(ended.expect(0)),
                 None => {
                     killed = true;
-                    scene.run(command).await.expect(0);
+                    idle |= scene.run(command).await.expect(0).json()["outcome"] == "nothing";
                 }
             }
         }
         println!("{write:?} {nth} {effect:?}: {killed}");
         scene.is_released(&before).await;
-        if !matches!(effect, Effect::Delay(_)) {
+        // Who finds nothing to do leaves a dead driver's lease alone; so does a lease that arrives late.
+        if !idle && !matches!(effect, Effect::Delay(_)) {
             assert_eq!(scene.leases(), [""; 0]);
         }
         if !killed {

@@ -1,6 +1,7 @@
 //! One world in which nothing takes time, the program as separate machines in it, and what has to be true at the end.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,6 +13,9 @@ use tomoda_release::rehearsal::play::{self, Change};
 use tomoda_release::rehearsal::{Pace, World, git};
 
 use crate::support::world::{clean, world};
+
+/// No run takes longer, even on a busy computer.
+const LONGEST: Duration = Duration::from_secs(90);
 
 /// How a run of the program ended.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ impl Ended {
 /// A machine: a home that goes away, and the program running in it.
 pub(super) struct Machine {
     pub(super) child: Child,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Machine {
@@ -60,10 +64,11 @@ impl Machine {
     }
 
     pub(super) async fn ended(self) -> Ended {
-        let Self { child, _home } = self;
-        let output = child.wait_with_output().await.unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+        let Self { mut child, home } = self;
+        let status = tokio::time::timeout(LONGEST, child.wait()).await;
+        let text = |name: &str| std::fs::read_to_string(home.path().join(name)).unwrap();
+        let Ok(status) = status else { panic!("it does not end: {}", text("err")) };
+        Ended { code: status.unwrap().code(), out: text("out"), err: text("err") }
     }
 }
 
@@ -111,9 +116,10 @@ impl Scene {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tomoda-release"));
         clean(&mut command, home.path());
         command.envs(self.world.environment()).args(arguments).args(["--output", "json"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let file = |name: &str| std::fs::File::create(home.path().join(name)).unwrap();
+        command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
         let child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
-        Machine { child, _home: home }
+        Machine { child, home }
     }
 
     /// Runs the program to its end on a new machine.
