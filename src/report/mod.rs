@@ -3,7 +3,6 @@
 //! Here: the only place that prints.
 //! Never here: deciding anything.
 //! Start reading at [`Out`]. Used by `cli`.
-#![expect(clippy::print_stderr, reason = "this folder is the program's only voice")]
 
 pub mod ending;
 pub mod ledger;

@@ -111,7 +111,12 @@ impl Stage {
         assert!(!said.contains("panicked") && !said.contains("hunter2") && !said.contains("PRIVATE KEY-----\n"), "{name}: {said}");
         assert_eq!(said.matches("error: ").count().min(1), 1, "{name}: {said}");
         assert!(output.stdout.is_empty(), "{name}");
-        assert!(took < Duration::from_secs(8), "{name} took {took:?}");
+        assert!(took < Duration::from_secs(30), "{name} took {took:?}");
+        assert_eq!(before, self.refs(), "{name} changed something");
+        // A remote system that is away takes its time to be given up on: once is enough.
+        if case.code == 4 {
+            return;
+        }
         let output = self.run(&["promote", "--yes", "--output", "json"], case);
         let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{name}: {why}"));
         assert_eq!(document["error"]["exitCode"], case.code, "{name}: {document}");
@@ -129,7 +134,9 @@ fn always(status: &'static str) -> String {
             std::thread::spawn(move || {
                 let mut request = [0; 65_536];
                 stream.set_read_timeout(Some(Duration::from_secs(2))).ok();
-                stream.read(&mut request).ok();
+                if stream.read(&mut request).is_ok_and(|it| it == 0) {
+                    return;
+                }
                 write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").ok();
             });
         }
@@ -177,15 +184,9 @@ fn a_wrong_overlay_is_told_and_nothing_is_changed() {
     let stage = Stage::proved();
     stage.overlay("broken", |text| format!("{text}\nimages: [\n"));
     stage.overlay("twice", |text| {
-        let at = text.find("images:\n").unwrap() + "images:\n".len();
-        let entries = &text[at..];
-        let entry: String = entries
-            .lines()
-            .enumerate()
-            .take_while(|(n, it)| *n == 0 || it.starts_with("  ") && !it.trim_start().starts_with('-'))
-            .map(|(_, it)| format!("{it}\n"))
-            .collect();
-        format!("{}{entry}{entries}", &text[..at])
+        let at = text.find("  - name:").unwrap();
+        let end = at + 1 + text[at + 1..].find("\n  -").or_else(|| text[at + 1..].find("\n  #")).unwrap() + 1;
+        format!("{}{}{}", &text[..end], &text[at..end], &text[end..])
     });
     stage.overlay("mistyped", |text| text.replace("images:\n", "images: 7\nothers:\n"));
     let on = |branch: &str| format!("branch: {branch}\n  landing");
