@@ -274,9 +274,8 @@ impl Driver<'_> {
     /// A failure that may pass is looked at again; any other ends the command and leaves the run open.
     async fn survive<W: World>(&mut self, world: &mut W, error: Error) -> Result<()> {
         self.failures += 1;
-        // Before anything is begun a person is better served by a quick answer (the clients have tried more than once by
-        // then); a release under way deserves patience.
-        let tries = if self.claimed { TRIES / 2 } else { 0 };
+        // Before anything is begun a person is better served by a quick answer; a release under way deserves patience.
+        let tries = if self.claimed { TRIES / 2 } else { TRIES / 3 };
         if error.remedy() != Remedy::Retry || self.failures > tries {
             return Err(error);
         }

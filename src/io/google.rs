@@ -7,6 +7,7 @@ use google_cloud_auth::credentials::{
 };
 use google_cloud_auth::errors::CredentialsError;
 use google_cloud_build_v1::client::CloudBuild;
+use google_cloud_gax::exponential_backoff::ExponentialBackoffBuilder;
 use google_cloud_gax::retry_policy::{Aip194Strict, RetryPolicyExt as _};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tokio::sync::OnceCell;
@@ -43,7 +44,15 @@ pub async fn cloud_build() -> Result<CloudBuild> {
     let endpoint = credentials::environment(CLOUD_BUILD);
     let mut builder = CloudBuild::builder()
         .with_credentials(cloud_build_credentials(endpoint.as_deref()).await?)
-        .with_retry_policy(Aip194Strict.with_attempt_limit(4).with_time_limit(CALL_LIMIT));
+        .with_retry_policy(Aip194Strict.with_attempt_limit(3).with_time_limit(CALL_LIMIT))
+        // Google's own table for reads: 100 ms, growing. The client's default of a second keeps a person waiting for nothing.
+        .with_backoff_policy(
+            ExponentialBackoffBuilder::new()
+                .with_initial_delay(Duration::from_millis(100))
+                .with_maximum_delay(Duration::from_secs(10))
+                .with_scaling(1.3)
+                .clamp(),
+        );
     if let Some(endpoint) = &endpoint {
         builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
     }

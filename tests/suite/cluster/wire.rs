@@ -52,8 +52,15 @@ async fn the_kube_crate_asks_and_is_answered() {
     let mut watch = apps.watch(&WatchParams::default().fields("metadata.name=tomoda"), &version).await.unwrap().boxed();
     let head = repo.push(&[(&overlay_file(), &overlay("dev-0000002", &["deployment.yaml"]))]);
     let mut patch = refresh_patch();
-    patch["metadata"]["resourceVersion"] = json!(version);
-    apps.patch("tomoda", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    // The controller writes too: whoever lost looks again.
+    loop {
+        let now = apps.get("tomoda").await.unwrap().metadata.resource_version;
+        patch["metadata"]["resourceVersion"] = json!(now);
+        match apps.patch("tomoda", &PatchParams::default(), &Patch::Merge(&patch)).await {
+            Ok(_) => break,
+            Err(lost) => assert_eq!(code(&lost), 409, "{lost}"),
+        }
+    }
     let again = apps.patch("tomoda", &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap_err();
     assert_eq!(code(&again), 409, "somebody asked already: {again}");
 
