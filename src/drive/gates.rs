@@ -1,5 +1,6 @@
 //! The gates' part of the loop: all of them judged on one sighting.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -65,31 +66,41 @@ pub(super) async fn ask<W: World>(world: &mut W, verdicts: &[Verdict], memory: &
 /// What the verdicts come to together.
 pub(super) enum Conclusion {
     Ready(Vec<Evidence>),
-    NotYet { gate: String, why: String, blind: bool },
+    /// What each gate says that is not ready; blind when the first of them could not be seen.
+    NotYet {
+        waiting: Vec<(String, String)>,
+        blind: bool,
+    },
     Failed(String),
     Superseded(String),
 }
 
 /// One gate that failed fails the run; all have to be ready at the same look.
-pub(super) fn conclude(titles: &[String], verdicts: Vec<Verdict>) -> Conclusion {
-    let (mut ready, mut waiting) = (Vec::new(), None);
-    for (gate, verdict) in titles.iter().zip(verdicts) {
+///
+/// The gates look at the same thing from several sides: one says that it is late, another knows what a pod complains
+/// about. So whatever is not ready is told together.
+pub(super) fn conclude(gates: &[GateSpec], verdicts: Vec<Verdict>) -> Conclusion {
+    let (mut ready, mut failed, mut waiting, mut blind) = (Vec::new(), Vec::new(), Vec::new(), false);
+    for (gate, verdict) in gates.iter().zip(verdicts) {
         match verdict {
             Verdict::Ready(evidence) => ready.push(evidence),
-            Verdict::Failed { why } => return Conclusion::Failed(format!("{gate}: {why}")),
-            Verdict::Superseded { by } => return Conclusion::Superseded(by),
+            Verdict::Superseded { by } if failed.is_empty() => return Conclusion::Superseded(by),
+            Verdict::Superseded { .. } => {}
+            Verdict::Failed { why } => failed.push((gate.title(), why)),
+            // That a soak waits for the gates before it is no news.
+            _ if matches!(gate, GateSpec::Soak { .. }) && !(waiting.is_empty() && failed.is_empty()) => {}
             Verdict::Unknown { why } => {
-                waiting.get_or_insert((gate.clone(), why, true));
+                blind |= waiting.is_empty();
+                waiting.push((gate.title(), why));
             }
-            Verdict::Waiting { why, .. } | Verdict::Blocked { why } => {
-                waiting.get_or_insert((gate.clone(), why, false));
-            }
+            Verdict::Waiting { why, .. } | Verdict::Blocked { why } => waiting.push((gate.title(), why)),
         }
     }
-    match waiting {
-        Some((gate, why, blind)) => Conclusion::NotYet { gate, why, blind },
-        None => Conclusion::Ready(ready),
+    if !failed.is_empty() {
+        let all: Vec<String> = failed.iter().chain(&waiting).map(|(gate, why)| format!("{gate}: {why}")).collect();
+        return Conclusion::Failed(all.join(" The gate "));
     }
+    if waiting.is_empty() { Conclusion::Ready(ready) } else { Conclusion::NotYet { waiting, blind } }
 }
 
 /// Runs an environment's gates now, on what its overlay says, and records nothing. Ends when all are ready or one failed.
@@ -99,26 +110,27 @@ pub async fn verify(world: &mut impl World, pipeline: &Pipeline, environment: &E
     let seen = world.look(&Wants { overlays: vec![(environment.name.clone(), None)], ..Wants::default() }).await?;
     let gates = decide::gates_of(environment, &seen)?;
     let wants = Wants { gates: Some(gates.clone()), ..Wants::default() };
-    let (mut said, mut blind_since) = (String::new(), None);
+    let (mut said, mut blind_since) = (BTreeMap::new(), None);
     loop {
         let seen = world.look(&wants).await?;
         let verdicts = judge(pipeline, environment, &gates, &seen, &mut memory, world.now());
         ask(world, &verdicts, &mut memory).await?;
-        match conclude(&titles, verdicts) {
+        match conclude(&environment.gates, verdicts) {
             Conclusion::Ready(evidence) => return Ok(titles.into_iter().zip(evidence).collect()),
             Conclusion::Failed(why) => return Err(Error::refused(format!("The gate {why}"))),
             Conclusion::Superseded(by) => return Err(Error::refused(format!("The overlay changed while its gates were looked at: {by}"))),
-            Conclusion::NotYet { gate, why, blind } => {
+            Conclusion::NotYet { waiting, blind } => {
                 let since = if blind { *blind_since.get_or_insert(world.now()) } else { world.now() };
-                if world.now().duration_since(since) > BLIND {
+                if let (true, Some((gate, why))) = (world.now().duration_since(since) > BLIND, waiting.first()) {
                     return Err(Error::remote(format!("The gate {gate} cannot be judged: {why}")));
                 }
                 if !blind {
                     blind_since = None;
                 }
-                if said != why {
-                    said.clone_from(&why);
-                    world.tell(News::Waiting { what: gate, why });
+                for (what, why) in waiting {
+                    if said.insert(what.clone(), why.clone()).as_ref() != Some(&why) {
+                        world.tell(News::Waiting { what, why });
+                    }
                 }
                 world.wait(Duration::from_millis(500)).await?;
             }
