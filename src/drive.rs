@@ -244,6 +244,7 @@ impl Driver<'_> {
     async fn later<W: World>(&mut self, world: &mut W, seen: Sighting, waiting: &[(String, String)]) -> Result<Turn> {
         self.failures = 0;
         let Some(((gate, why), others)) = waiting.split_first() else { return Err(Error::bug("No gate waits, and not all are ready.")) };
+        self.mention(world, gate, why);
         // What the other gates see explains a wait that lasts; in a short one it is only noise.
         if self.waits.get(gate).is_some_and(|(since, _)| world.now().duration_since(*since) > LASTING) {
             others.iter().for_each(|(gate, why)| self.mention(world, gate, why));

@@ -89,8 +89,10 @@ pub(super) fn conclude(gates: &[GateSpec], verdicts: Vec<Verdict>) -> Conclusion
             Verdict::Failed { why } => failed.push((gate.title(), why)),
             // That a soak waits for the gates before it is no news.
             _ if matches!(gate, GateSpec::Soak { .. }) && !(waiting.is_empty() && failed.is_empty()) => {}
+            // One system that is away blinds several gates: the first of them says it for all.
+            Verdict::Unknown { .. } if blind => {}
             Verdict::Unknown { why } => {
-                blind |= waiting.is_empty();
+                blind = waiting.is_empty();
                 waiting.push((gate.title(), why));
             }
             Verdict::Waiting { why, .. } | Verdict::Blocked { why } => waiting.push((gate.title(), why)),
@@ -135,5 +137,44 @@ pub async fn verify(world: &mut impl World, pipeline: &Pipeline, environment: &E
                 world.wait(Duration::from_millis(500)).await?;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn concluded(rollout: Verdict, soak: Verdict, argocd: Verdict) -> Conclusion {
+        let within = Duration::from_secs(60);
+        let application = crate::model::ApplicationName::parse("web").unwrap();
+        let gates = [
+            GateSpec::ArgoCd { application, namespace: "argocd".to_owned(), within },
+            GateSpec::Rollout { within },
+            GateSpec::Soak { period: within },
+        ];
+        conclude(&gates, vec![argocd, rollout, soak])
+    }
+
+    fn waiting(why: &str) -> Verdict {
+        Verdict::Waiting { why: why.to_owned(), ask: None }
+    }
+
+    #[test]
+    fn a_failure_is_told_with_what_the_other_gates_know() {
+        let failed = Verdict::Failed { why: "It was not ready within 1 min.".to_owned() };
+        let Conclusion::Failed(why) = concluded(waiting("CrashLoopBackOff."), waiting("not begun"), failed) else { panic!() };
+        assert_eq!(why, "argocd web: It was not ready within 1 min. The gate rollout: CrashLoopBackOff.");
+    }
+
+    #[test]
+    fn every_gate_that_waits_is_told_and_a_soak_that_has_not_begun_is_not() {
+        let unseen = Verdict::Unknown { why: "403.".to_owned() };
+        let Conclusion::NotYet { waiting, blind } = concluded(unseen.clone(), waiting("not begun"), waiting("Progressing.")) else {
+            panic!()
+        };
+        let told: Vec<_> = waiting.iter().map(|(gate, why)| format!("{gate}: {why}")).collect();
+        assert_eq!((told, blind), (vec!["argocd web: Progressing.".to_owned(), "rollout: 403.".to_owned()], false));
+        let Conclusion::NotYet { blind, .. } = concluded(self::waiting("1 of 2"), self::waiting("not begun"), unseen) else { panic!() };
+        assert!(blind, "the first of them cannot be seen");
     }
 }

@@ -112,3 +112,21 @@ fn one(it: &Standing) -> Value {
         "unknown": it.unknown,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_replicas_are_not_counted_as_the_new_template() {
+        let image = vec!["eu.pkg.dev/p/r/backend:v2".to_owned()];
+        let seen = |replicas, updated, available| {
+            let it = WorkloadSeen { desired: Some(2), replicas, updated, available, images: image.clone(), ..WorkloadSeen::default() };
+            workload(&Seen::Known(Some(it)))
+        };
+        assert_eq!(seen(3, 1, 2), "v2 0/2 (2 old still there)");
+        assert_eq!(seen(3, 2, 2), "v2 1/2 (1 old still there)");
+        assert_eq!(seen(2, 2, 2), "v2 2/2");
+        assert_eq!(seen(2, 2, 1), "v2 1/2");
+    }
+}

@@ -160,8 +160,9 @@ impl Look<'_> {
                 Some(waiting(format!("Argo CD cannot compare {}: {}", self.name, told(it))))
             }
             "ComparisonError" => Some(match self.expected.tip.filter(|tip| *tip != ours) {
+                // Waiting and not blocked: the tip may be the repair already, so it is asked again now and then.
                 Some(tip) => {
-                    Verdict::Blocked { why: format!("The branch does not build at {}, which came after ours: {}", tip.short(), told(it)) }
+                    waiting(format!("What came after {} does not build (the branch is at {} now): {}", ours.short(), tip.short(), told(it)))
                 }
                 None => failed(format!("{} does not build: {}", ours.short(), told(it))),
             }),
