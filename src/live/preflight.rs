@@ -7,6 +7,7 @@ use crate::decide::{BuildWants, Wants, gates_of};
 use crate::error::{Error, Result};
 use crate::io::{clock, credentials};
 use crate::model::{EnvName, Seen, Sighting, Source};
+use crate::verify;
 
 /// Reads once from every system that a run of this environment needs.
 pub(super) async fn check(live: &mut Live, name: &EnvName) -> Result<()> {
@@ -25,7 +26,12 @@ pub(super) async fn check(live: &mut Live, name: &EnvName) -> Result<()> {
         wants.builds = Some(BuildWants { environment: name.clone(), tag, since: Some(clock::now()) });
     }
     wants.gates = Some(gates);
-    let problems = problems(&look::look(live, &wants).await?);
+    let seen = look::look(live, &wants).await?;
+    let others = seen.applications.iter().filter_map(|(name, it)| verify::follows_another(name, it.known()?, &environment.overlay));
+    if let Some(why) = others.reduce(|all, it| format!("{all} {it}")) {
+        return Err(Error::config(why).hint("Nothing was begun. Check `argocd.application` and `overlay` in the pipeline."));
+    }
+    let problems = problems(&seen);
     match &problems[..] {
         [] => Ok(()),
         [one] => Err(Error::remote(one.clone())),

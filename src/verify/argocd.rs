@@ -11,7 +11,7 @@ use super::Expected;
 use super::handshake::{Activity, Handshake};
 use super::patience::elapsed;
 use super::wording::{passing, quoted, spoken};
-use crate::model::{ApplicationName, ApplicationSeen, CommitId, ConditionSeen, Evidence, OperationSeen, Seen, Verdict};
+use crate::model::{ApplicationName, ApplicationSeen, CommitId, ConditionSeen, Evidence, OperationSeen, RepoPath, Seen, Verdict};
 
 /// After how long it is told where to look for what an Application waits for.
 const LASTING: Duration = Duration::from_secs(60);
@@ -37,9 +37,21 @@ pub(super) fn judge(
     let look = Look { name, app, expected, handshake, now, standing: Standing::of(app, expected.commit) };
     let verdict = look.objection().unwrap_or_else(|| Verdict::Ready(look.evidence()));
     match verdict {
+        Verdict::Ready(evidence) => {
+            handshake.was_ready(app);
+            Verdict::Ready(evidence)
+        }
         Verdict::Waiting { why, .. } => Verdict::Waiting { why, ask: handshake.request(name, namespace, app, now) },
         verdict => verdict,
     }
+}
+
+/// What is wrong with an Application that applies another folder than the overlay: waiting for it would prove nothing.
+pub fn follows_another(name: &ApplicationName, app: &ApplicationSeen, overlay: &RepoPath) -> Option<String> {
+    let (_, _, path) = app.source.as_ref()?;
+    let path = path.trim_start_matches("./").trim_end_matches('/');
+    (path != overlay.as_str())
+        .then(|| format!("The Application {name} follows {path}, not {overlay}: the gate names the wrong Application."))
 }
 
 /// How the revision that Argo CD compared with relates to our commit.
@@ -97,10 +109,7 @@ impl Look<'_> {
     }
 
     fn follows_another_overlay(&self) -> Option<Verdict> {
-        let (overlay, (_, _, path)) = (self.expected.overlay?, self.app.source.as_ref()?);
-        let path = path.trim_start_matches("./").trim_end_matches('/');
-        (path != overlay.as_str())
-            .then(|| failed(format!("The Application {} follows {path}, not {overlay}: the gate names the wrong Application.", self.name)))
+        follows_another(self.name, self.app, self.expected.overlay?).map(failed)
     }
 
     fn is_replaced(&self) -> Option<Verdict> {
@@ -131,25 +140,31 @@ impl Look<'_> {
         if self.standing == Standing::Holds || self.handshake.answered() {
             return None;
         }
-        let unasked = match (self.handshake.refused(), self.handshake.unanswered_since(), &self.app.refresh) {
-            (Some(why), ..) => format!("a refresh cannot be asked for ({why}), so it looks when it looks, every few minutes."),
-            (None, Some(since), _) if elapsed(since, self.now) >= UNANSWERED => {
+        let errors: String = self.app.conditions.iter().filter(|it| is_error(it)).map(|it| format!(" From before: {}", told(it))).collect();
+        Some(waiting(format!("Argo CD has not looked at {} since our push; {}{errors}", self.name, self.asked())))
+    }
+
+    /// How the request for a comparison stands.
+    fn asked(&self) -> String {
+        let late = |since: &Timestamp| elapsed(*since, self.now) >= UNANSWERED;
+        let foreign = self.handshake.in_the_way_since();
+        match (self.handshake.refused(), self.handshake.unanswered_since()) {
+            (Some(why), _) => format!("a refresh cannot be asked for ({why}), so it looks when it looks, every few minutes."),
+            (None, Some(since)) if late(&since) => {
                 format!("a refresh was asked for more than {} ago and is not answered. Does its controller run?", rounded(since, self.now))
             }
-            (None, Some(_), _) => "a refresh is asked for.".to_owned(),
-            (None, None, Some(_)) => match self.handshake.in_the_way_since().filter(|since| elapsed(*since, self.now) >= UNANSWERED) {
+            (None, Some(_)) => "a refresh is asked for.".to_owned(),
+            (None, None) => match foreign.filter(late) {
                 Some(since) => {
                     format!(
                         "a refresh of somebody else's is not answered for more than {}. Does its controller run?",
                         rounded(since, self.now)
                     )
                 }
-                None => "somebody else's refresh is under way, ours comes after it.".to_owned(),
+                None if foreign.is_some() => "somebody else's refresh is under way, ours comes after it.".to_owned(),
+                None => "asking for a refresh.".to_owned(),
             },
-            (None, None, None) => "asking for a refresh.".to_owned(),
-        };
-        let errors: String = self.app.conditions.iter().filter(|it| is_error(it)).map(|it| format!(" From before: {}", told(it))).collect();
-        Some(waiting(format!("Argo CD has not looked at {} since our push; {unasked}{errors}", self.name)))
+        }
     }
 
     fn error_condition(&self, it: &ConditionSeen) -> Option<Verdict> {
@@ -265,11 +280,8 @@ impl Look<'_> {
             return Some(waiting(format!("{} is Synced and Healthy, and an operation is under way.", self.name)));
         }
         (!self.handshake.is_fresh(self.app)).then(|| {
-            let again = match self.handshake.refused() {
-                Some(why) => format!("a refresh cannot be asked for ({why}), so it looks again when it looks, every few minutes."),
-                None => "asked again.".to_owned(),
-            };
-            waiting(format!("{} is Synced and Healthy, but Argo CD may have looked before its last operation ended; {again}", self.name))
+            let asked = self.asked();
+            waiting(format!("{} is Synced and Healthy, but Argo CD may have looked before its last operation ended; {asked}", self.name))
         })
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Handshake {
     answer: Option<Answer>,
     /// Since when somebody else's request is in our way.
     in_the_way: Option<Timestamp>,
+    /// What Argo CD had done when everything was ready last.
+    ready: Option<Activity>,
     /// Why we may not ask.
     refused: Option<String>,
 }
@@ -125,6 +127,17 @@ impl Handshake {
     /// Since when a request of ours waits for its answer.
     pub(super) fn unanswered_since(&self) -> Option<Timestamp> {
         self.request.as_ref().map(|it| it.at)
+    }
+
+    /// Takes note of a look at which everything was ready.
+    pub(super) fn was_ready(&mut self, app: &ApplicationSeen) {
+        self.ready = Some(Activity::of(app));
+    }
+
+    /// Whether what was ready moves by itself: nothing was applied since, and something that is live is on its way again.
+    /// An autoscaler that adds a pod looks like this.
+    pub(super) fn wavers(&self, app: &ApplicationSeen) -> bool {
+        self.ready == Some(Activity::of(app)) && app.sync.as_deref() == Some("Synced") && app.health.as_deref() == Some("Progressing")
     }
 
     /// Since when somebody else's request has been in our way.

@@ -12,12 +12,14 @@ mod rollout;
 mod soak;
 mod wording;
 
-use std::collections::BTreeMap;
+pub use argocd::follows_another;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::model::{
-    ApplicationName, Ask, Asked, CommitId, ComponentName, Digest, GateSpec, RepoPath, Repository, Sighting, Tag, Verdict, Version,
+    ApplicationName, Ask, Asked, CommitId, ComponentName, Digest, GateSpec, RepoPath, Repository, Seen, Sighting, Tag, Verdict, Version,
 };
 
 /// What has to be true before an environment counts as moved.
@@ -69,6 +71,8 @@ pub struct Memory {
     soaks: BTreeMap<usize, soak::Soaked>,
     /// When each gate was ready last, by its position.
     ready_at: BTreeMap<usize, Timestamp>,
+    /// The gates that were ready and waver: what was proved is there, and something is added to it.
+    wavering: BTreeSet<usize>,
 }
 
 impl Memory {
@@ -100,22 +104,42 @@ fn judge(
     memory: &mut Memory,
     now: Timestamp,
 ) -> Verdict {
-    let verdict = match gate {
+    let (verdict, wavers) = match gate {
         GateSpec::ArgoCd { application, namespace, .. } => {
             let handshake = memory.handshakes.entry(application.clone()).or_default();
-            argocd::judge(application, namespace, expected, seen.applications.get(application), handshake, now)
+            let app = seen.applications.get(application);
+            let verdict = argocd::judge(application, namespace, expected, app, handshake, now);
+            (verdict, app.and_then(Seen::known).is_some_and(|app| handshake.wavers(app)))
         }
-        GateSpec::Rollout { .. } => rollout::judge(expected.images, &seen.workloads, &mut memory.rollouts, now),
-        GateSpec::Http(gate) => http::judge(gate, expected, seen.http.get(&gate.url)),
+        GateSpec::Rollout { .. } => {
+            let verdict = rollout::judge(expected.images, &seen.workloads, &mut memory.rollouts, now);
+            (verdict, rollout::wavers(expected.images, &seen.workloads, &memory.rollouts))
+        }
+        GateSpec::Http(gate) => (http::judge(gate, expected, seen.http.get(&gate.url)), false),
         // A soak has a patience of its own: its time begins when the gates before it are ready.
         GateSpec::Soak { period } => {
-            return memory.soaks.entry(position).or_default().judge(*period, gate.within(), before, now);
+            let before = as_a_soak_sees(before, &memory.wavering);
+            return memory.soaks.entry(position).or_default().judge(*period, gate.within(), &before, now);
         }
     };
+    if wavers && matches!(verdict, Verdict::Waiting { .. }) {
+        memory.wavering.insert(position);
+    } else {
+        memory.wavering.remove(&position);
+    }
     let start = patience::Start { pushed: expected.since, began: memory.began.unwrap_or(now) };
     let ready_at = memory.ready_at.get(&position).copied();
     if matches!(verdict, Verdict::Ready(_)) {
         memory.ready_at.insert(position, now);
     }
     patience::within(gate.within(), start, ready_at, verdict, now)
+}
+
+/// The verdicts before a soak. One that wavers proves nothing, and takes nothing back: it stops the clock, as not knowing does.
+fn as_a_soak_sees(before: &[Verdict], wavering: &BTreeSet<usize>) -> Vec<Verdict> {
+    let seen = |(position, verdict): (usize, &Verdict)| match verdict {
+        Verdict::Waiting { why, .. } if wavering.contains(&position) => Verdict::Unknown { why: why.clone() },
+        verdict => verdict.clone(),
+    };
+    before.iter().enumerate().map(seen).collect()
 }

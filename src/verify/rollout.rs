@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::ExpectedImage;
 use super::patience::elapsed;
 use super::wording::quoted;
-use crate::model::{Evidence, ImageRef, Seen, Verdict, WorkloadSeen};
+use crate::model::{Digest, Evidence, ImageRef, Seen, Tag, Verdict, WorkloadSeen};
 
 /// How long a missed progress deadline has to stand when it was there at our first look: it may still be the one of the
 /// template before, which the controller keeps until the new one moves.
@@ -24,6 +24,8 @@ pub(super) struct Watched {
     since: Timestamp,
     /// Whether this generation was seen while it had not missed its deadline.
     moved: bool,
+    /// How many replicas were available when the rollout was complete last.
+    complete: Option<i32>,
 }
 
 /// Judges all Deployments of all images.
@@ -45,6 +47,21 @@ pub(super) fn judge(
         }
     }
     all.verdict()
+}
+
+/// Whether rollouts that were complete only grow: all that was available still is, and no old replica is there. How many
+/// there should be is the autoscaler's business, and it likes to think again just after a rollout.
+pub(super) fn wavers(
+    images: &[ExpectedImage],
+    seen: &BTreeMap<String, Seen<Option<WorkloadSeen>>>,
+    watched: &BTreeMap<String, Watched>,
+) -> bool {
+    let grows = |image: &ExpectedImage, name: &String| {
+        let Some(Some(it)) = seen.get(name).and_then(Seen::known) else { return false };
+        let kept = watched.get(name).and_then(|it| it.complete).is_some_and(|had| it.available >= had.min(it.desired.unwrap_or(1)));
+        kept && template(name, image, it).is_ok() && it.replicas == it.updated && !it.paused
+    };
+    images.iter().all(|image| image.workloads.iter().all(|name| grows(image, name)))
 }
 
 /// The verdicts so far, the worst kind of which counts.
@@ -104,17 +121,18 @@ fn judge_one(name: &str, image: &ExpectedImage, it: &WorkloadSeen, watched: &mut
         (Some(why), _) => One::Waiting(format!("{name}: {why}{}", complaints(it))),
         (None, Some(other)) => One::Waiting(format!("{name} has the right tag, but a pod runs {other}. Is the tag pinned to its digest?")),
         // Without the count: it is the autoscaler's, and would make the same state look new.
-        (None, None) => One::Ready(name.to_owned(), format!("runs {runs}, all replicas updated and available")),
+        (None, None) => {
+            watched.entry(name.to_owned()).and_modify(|entry| entry.complete = Some(it.available));
+            One::Ready(name.to_owned(), format!("runs {runs}, all replicas updated and available"))
+        }
     }
 }
 
 /// What the pod template runs, if it is what we expect.
 fn template(name: &str, image: &ExpectedImage, it: &WorkloadSeen) -> Result<String, One> {
-    let expected = match (&image.digest, &image.tag) {
-        (Some(digest), _) => digest.as_str(),
-        (None, Some(tag)) => tag.as_str(),
-        (None, None) => return Err(One::Unknown(format!("What {name} should run is not known: neither a tag nor a digest."))),
-    };
+    if image.digest.is_none() && image.tag.is_none() {
+        return Err(One::Unknown(format!("What {name} should run is not known: neither a tag nor a digest.")));
+    }
     let right = |seen: &ImageRef| match (&image.digest, &seen.digest) {
         (Some(expected), Some(seen)) => expected == seen,
         _ => image.tag.is_some() && image.tag == seen.tag,
@@ -123,17 +141,27 @@ fn template(name: &str, image: &ExpectedImage, it: &WorkloadSeen) -> Result<Stri
     let runs: Vec<_> = it.images.iter().filter_map(|text| Some((text, parsed(text)?))).collect();
     match (runs.first(), runs.iter().find(|(_, seen)| !right(seen))) {
         (None, _) => Err(One::Waiting(format!("{name} does not run {}; it runs {}.", image.repository, listed(&it.images)))),
-        (_, Some((other, _))) => Err(One::Waiting(format!("{name} still has {other} in its template, not {expected}."))),
+        (_, Some((_, other))) => {
+            let (other, expected) = (short(other.tag.as_ref(), other.digest.as_ref()), short(image.tag.as_ref(), image.digest.as_ref()));
+            Err(One::Waiting(format!("{name} still has {other} in its template, not {expected}.")))
+        }
         (Some((text, _)), None) => Ok((*text).clone()),
     }
+}
+
+/// An image as people tell two of them apart.
+fn short(tag: Option<&Tag>, digest: Option<&Digest>) -> String {
+    let parts = [tag.map(ToString::to_string), digest.map(|it| it.short().to_owned())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("@")
 }
 
 /// The missed progress deadline, once it is sure to be this template's.
 fn missed_deadline(name: &str, it: &WorkloadSeen, watched: &mut BTreeMap<String, Watched>, now: Timestamp) -> Option<One> {
     let missed = it.progressing.as_ref().filter(|(reason, _)| reason == "ProgressDeadlineExceeded");
-    let entry = watched.entry(name.to_owned()).or_insert(Watched { generation: it.generation, since: now, moved: false });
+    let fresh = Watched { generation: it.generation, since: now, moved: false, complete: None };
+    let entry = watched.entry(name.to_owned()).or_insert_with(|| fresh.clone());
     if entry.generation != it.generation {
-        *entry = Watched { generation: it.generation, since: now, moved: false };
+        *entry = Watched { complete: entry.complete, ..fresh };
     }
     let Some((reason, message)) = missed else {
         entry.moved = true;

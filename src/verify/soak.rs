@@ -1,7 +1,7 @@
 //! The soak: every gate before it stayed ready for a while.
 //!
 //! Only time between two looks that both saw everything ready counts. A lapse starts the time anew; not knowing stops the
-//! clock without turning it back.
+//! clock without turning it back, and so does an autoscaler at work.
 
 use std::time::Duration;
 
@@ -48,7 +48,11 @@ impl Soaked {
         let why = match (lapse.is_some(), unseen) {
             (true, _) if self.first.is_some() => format!("A gate before it lapsed: its {} start anew.", spoken(period)),
             (true, _) => "It begins when the gates before it are ready.".to_owned(),
-            (false, true) => format!("It is at {} of {}; the gates before it cannot be seen.", self.shown(period), spoken(period)),
+            (false, true) => format!(
+                "It is at {} of {}; its clock stands still until the gates before it are ready again.",
+                self.shown(period),
+                spoken(period)
+            ),
             (false, false) if self.time >= period => return Verdict::Ready(Evidence::default().fact("ready for", spoken(period))),
             (false, false) => format!("It is at {} of {}.", self.shown(period), spoken(period)),
         };

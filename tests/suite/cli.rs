@@ -232,6 +232,8 @@ fn a_system_that_is_away_or_says_no_is_named_before_anything_is_begun() {
         case("cluster refused", 4, &["Kubernetes API", "refused"]).env("KUBECONFIG", cluster(NOWHERE, "refused")),
         case("cluster 403", 4, &["Kubernetes API", "Nothing was begun"]).env("KUBECONFIG", cluster(&always("403 Forbidden"), "forbidden")),
         case("no application", 4, &["no Application prod-tomado"]).edit("application: prod-tomoda", "application: prod-tomado"),
+        case("another application", 2, &["tomoda follows k8s/apps/tomoda/overlays/dev, not", "Nothing was begun"])
+            .edit("application: prod-tomoda", "application: tomoda"),
         case("GitHub 403", 4, &["GitHub does not allow", "Nothing was begun"]).edit(url("github"), always("403 Forbidden")),
     ] {
         stage.check(&case);

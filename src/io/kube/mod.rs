@@ -186,6 +186,12 @@ impl Answer {
         Some(status.get("message")?.as_str()?.chars().take(500).collect())
     }
 
+    /// What to say of an answer that is no `Status`.
+    fn foreign(&self) -> &'static str {
+        // The API server's own words about a group that nobody installed.
+        if self.body.starts_with(b"404 page not found") { "404 page not found" } else { "the answer is not from Kubernetes" }
+    }
+
     fn status_object(&self) -> Option<Value> {
         serde_json::from_slice::<Value>(&self.body).ok().filter(|it| it["kind"] == "Status")
     }
@@ -200,7 +206,7 @@ impl Answer {
     /// Any answer that is a no, as an error.
     fn refusal(&self) -> Error {
         let Self { server, doing, status, .. } = self;
-        let said = self.message().map_or_else(|| "the answer is not from Kubernetes".to_owned(), |it| it.trim_end_matches('.').to_owned());
+        let said = self.message().map_or_else(|| self.foreign().to_owned(), |it| it.trim_end_matches('.').to_owned());
         match status {
             401 => {
                 Error::remote_final(format!("The Kubernetes API at {server} does not accept our credentials while {doing} (401: {said})."))
@@ -262,6 +268,9 @@ fn login_failed(server: &str, why: kube::Error) -> Error {
             Error::config(format!("{doing}: the kubeconfig's credential plugin cannot be started."))
                 .because(why)
                 .hint("Is it installed, and on PATH?")
+        }
+        kube::Error::Auth(AuthError::ReadTokenFile(why, path)) => {
+            Error::config(format!("{doing}: the token file {} cannot be read.", path.display())).because(why)
         }
         why => Error::config(format!("{doing}: {}.", root(&why))),
     }

@@ -56,7 +56,7 @@ pub fn answer(store: &mut Store, access: &Access, now: Timestamp, request: &Requ
     if let Some(document) = discovery::answer(request.path) {
         return if request.method == "GET" { Ok(Answer::Object(document)) } else { Err(Refusal::method_not_allowed()) };
     }
-    let target = target(request.path).ok_or_else(Refusal::no_such_path)?;
+    let target = target(request.path).ok_or_else(|| nowhere(request.path))?;
     match (request.method, target.name) {
         ("GET", None) => list(store, now, request, &target),
         ("GET", Some(name)) => get(store, now, request, &target, name),
@@ -87,6 +87,17 @@ fn target(path: &str) -> Option<Target<'_>> {
     let (name, subresource) = (rest.get(1).copied(), rest.get(2).copied());
     let fits = rest.len() <= 3 && kind.namespaced | namespace.is_none() && !(kind.namespaced && namespace.is_none() && name.is_some());
     fits.then_some(Target { kind, namespace, name, subresource })
+}
+
+/// Says why there is nothing at a path.
+fn nowhere(path: &str) -> Refusal {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let known = match parts.as_slice() {
+        ["api", version, ..] => Kind::serves("", version),
+        ["apis", group, version, ..] => Kind::serves(group, version),
+        _ => false,
+    };
+    if known { Refusal::no_such_path() } else { Refusal::no_such_group() }
 }
 
 /// Refuses what it does not know: guessing would make the rehearsal lie.

@@ -62,6 +62,11 @@ impl Kind {
         KINDS.iter().find(|it| it.group == group && it.version == version && it.plural == plural)
     }
 
+    /// Whether anything of this group and version is served.
+    pub fn serves(group: &str, version: &str) -> bool {
+        KINDS.iter().any(|it| it.group == group && it.version == version)
+    }
+
     /// `deployments.apps`, `pods`: how messages name it.
     pub fn qualified(&self) -> String {
         qualify(self.plural, self.group)

@@ -69,7 +69,7 @@ fn merge(target: &mut Value, patch: &Value) {
 
 /// One operation of RFC 6902.
 pub(super) fn operate(document: &mut Value, operation: &Value) -> Result<(), Refusal> {
-    json_patch(document, operation).map_err(|why| Refusal::unprocessable(format!("the server rejected our request: {why}")))
+    json_patch(document, operation).map_err(|_| Refusal::unprocessable("the server rejected our request due to an error in our request"))
 }
 
 /// One operation of RFC 6902, with a plain sentence when it does not fit.

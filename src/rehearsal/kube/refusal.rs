@@ -15,16 +15,25 @@ pub struct Refusal {
     reason: &'static str,
     /// What a client prints.
     pub message: String,
-    details: Value,
+    details: Option<Value>,
+    /// The answer is not a `Status`, but the page of a web server.
+    page: bool,
 }
 
 impl Refusal {
     fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: json!({}) }
+        Self { code, reason, message: message.into(), details: None, page: false }
     }
 
+    /// Texts that are empty are left out, as Go does.
     fn about(mut self, kind: &Kind, name: &str) -> Self {
-        self.details = json!({ "name": name, "group": kind.group, "kind": kind.plural });
+        let parts = [("name", name), ("group", kind.group), ("kind", kind.plural)];
+        self.details = Some(parts.into_iter().filter(|(_, it)| !it.is_empty()).map(|(key, it)| (key.to_owned(), json!(it))).collect());
+        self
+    }
+
+    fn about_nothing(mut self) -> Self {
+        self.details = Some(json!({}));
         self
     }
 
@@ -33,9 +42,14 @@ impl Refusal {
         Self::new(404, "NotFound", format!("{} \"{name}\" not found", kind.qualified())).about(kind, name)
     }
 
-    /// 404 for a path that no kind has.
+    /// 404 for a path that no kind of a known group has.
     pub fn no_such_path() -> Self {
-        Self::new(404, "NotFound", "the server could not find the requested resource")
+        Self::new(404, "NotFound", "the server could not find the requested resource").about_nothing()
+    }
+
+    /// 404 for a group or a version that is not installed: nobody but the web server answers there.
+    pub fn no_such_group() -> Self {
+        Self { page: true, ..Self::new(404, "NotFound", "404 page not found\n") }
     }
 
     /// 409: the object is not the one the client saw.
@@ -51,13 +65,13 @@ impl Refusal {
         let (kind, group) = qualified_kind.split_once('.').unwrap_or((qualified_kind, ""));
         let causes: Vec<Value> = causes.iter().map(|it| json!({ "reason": it.reason, "message": it.message, "field": it.field })).collect();
         let mut refusal = Self::new(422, "Invalid", format!("{qualified_kind} \"{name}\" is invalid: {said}"));
-        refusal.details = json!({ "name": name, "group": group, "kind": kind, "causes": causes });
+        refusal.details = Some(json!({ "name": name, "group": group, "kind": kind, "causes": causes }));
         refusal
     }
 
     /// 422: a well-formed patch that does not fit.
     pub fn unprocessable(message: impl Into<String>) -> Self {
-        Self::new(422, "Invalid", message)
+        Self::new(422, "Invalid", message).about_nothing()
     }
 
     /// 400.
@@ -81,7 +95,7 @@ impl Refusal {
 
     /// 405.
     pub fn method_not_allowed() -> Self {
-        Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+        Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource").about_nothing()
     }
 
     /// 410: a resource version older than what is remembered.
@@ -102,17 +116,21 @@ impl Refusal {
 
     /// The `Status` object.
     pub fn status(&self) -> Value {
-        json!({
+        let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "details": self.details, "code": self.code,
-        })
+            "message": self.message, "reason": self.reason, "code": self.code,
+        });
+        if let Some(details) = &self.details {
+            status["details"] = details.clone();
+        }
+        status
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (code, Json(self.status())).into_response()
+        if self.page { (code, self.message).into_response() } else { (code, Json(self.status())).into_response() }
     }
 }
 

@@ -149,7 +149,7 @@ async fn kubectl_is_refused_as_a_real_server_refuses() {
     let immutable = patch("deployment/tomoda-api", "merge", r#"{"spec":{"selector":{"matchLabels":{"app":"b"}}}}"#);
     assert!(immutable.contains("field is immutable"), "{immutable}");
     let failed = patch("deployment/tomoda-api", "json", r#"[{"op":"test","path":"/spec/replicas","value":9}]"#);
-    assert!(failed.contains("testing value /spec/replicas failed"), "{failed}");
+    assert!(failed.contains("the server rejected our request due to an error in our request"), "{failed}");
     let strategic = ctl.refused(&["patch", "application/tomoda", "-n", "argocd", "--type", "strategic", "-p", "{}"]);
     assert!(strategic.contains("application/merge-patch+json") || strategic.contains("strategic"), "{strategic}");
     let conflict = ctl.refused(&[

@@ -125,7 +125,7 @@ async fn what_is_not_rehearsed_is_said_loudly() {
         ("GET", format!("{path}?labelSelector=a%20%3C%3E"), 400),
         ("GET", format!("{path}?fieldSelector=spec.replicas%3D2"), 400),
         ("GET", format!("{path}?watch=1&resourceVersion=5"), 410),
-        ("GET", format!("{}/apis/nope/v1/things", cluster.url()), 404),
+        ("GET", format!("{}/apis/apps/v1/namespaces/tomoda/things", cluster.url()), 404),
         ("PATCH", format!("{path}/tomoda-api"), 415),
     ] {
         let (code, body) = http(method, path.clone(), None).await;
@@ -133,6 +133,7 @@ async fn what_is_not_rehearsed_is_said_loudly() {
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((&body["kind"], &body["code"]), (&json!("Status"), &json!(status)));
     }
+    assert_eq!(http("GET", format!("{}/apis/nope/v1/things", cluster.url()), None).await, (404, "404 page not found\n".to_owned()));
     assert_eq!(log.not_understood().len(), 2, "what is not rehearsed is recorded");
 }
 

@@ -105,6 +105,12 @@ async fn every_fault_has_its_kind_and_its_sentence() {
             "does not allow reading web (403: User x cannot",
         ),
         ("no such API", status(404, "NotFound", "the server could not find the requested resource"), Kind::RemoteFinal, "no such API"),
+        (
+            "no such group",
+            answer("404 Not Found", "text/plain; charset=utf-8", "404 page not found\n"),
+            Kind::RemoteFinal,
+            "has no such API while reading web (404: 404 page not found)",
+        ),
         ("404 of a proxy", answer("404 Not Found", "text/html", "<html>"), Kind::RemoteFinal, "not from Kubernetes"),
         ("409", status(409, "Conflict", "the object has been modified"), Kind::RemoteFinal, "answered 409"),
         ("429", status(429, "TooManyRequests", "slow down"), Kind::Remote, "answered 429"),

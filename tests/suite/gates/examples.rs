@@ -129,6 +129,28 @@ fn everything_ready_soaks_and_a_lapse_starts_anew() {
 }
 
 #[test]
+fn an_autoscaler_at_work_stops_a_soak_and_does_not_turn_it_back() {
+    let mut case = Case::new();
+    assert!(is_ready(&case.answer(20)));
+    case.look(52);
+    let grow = |case: &mut Case, available, health: &str| {
+        (case.workload.generation, case.workload.observed_generation) = (4, 4);
+        (case.workload.desired, case.workload.replicas, case.workload.updated) = (Some(3), 3, 3);
+        (case.workload.available, case.app.health) = (available, Some(health.to_owned()));
+    };
+    grow(&mut case, 2, "Progressing");
+    let verdicts = case.look(60);
+    assert!(!is_ready(&verdicts[0]) && !is_ready(&verdicts[1]), "{verdicts:?}");
+    assert_says(&verdicts[3], "It is at 30 s of 1 min; its clock stands still");
+    grow(&mut case, 3, "Healthy");
+    case.look(70);
+    assert!(!is_ready(&case.look(99)[3]));
+    assert!(is_ready(&case.look(100)[3]), "30 s before it and 30 s after it");
+    grow(&mut case, 1, "Progressing");
+    assert_says(&case.look(101)[3], "lapsed");
+}
+
+#[test]
 fn the_same_state_is_the_same_evidence() {
     let mut case = Case::new();
     let first = case.answer(20);
