@@ -293,7 +293,8 @@ impl Driver<'_> {
 fn key(work: &Work) -> StepKey {
     match work {
         Work::CommitFile { .. } => StepKey::WriteOverlay,
-        Work::CreateTag(_) => StepKey::CutTag,
+        Work::CreateTag { .. } => StepKey::CutTag,
+        Work::AdvanceBranch(_) => StepKey::AdvanceBranch,
         Work::CreatePage(_) => StepKey::PublishPage,
     }
 }

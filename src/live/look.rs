@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Live, blocking, perform};
-use crate::act::page;
+use crate::act::{page, release};
 use crate::decide::{AppWants, BuildWants, GateWants, Wants};
 use crate::error::{Error, Result};
 use crate::io::kube::Cluster;
@@ -100,14 +100,17 @@ async fn read_overlay(live: &Live, name: &EnvName, run: Option<&RunId>) -> Resul
 
 async fn app_repository(live: &Live, wants: Option<&AppWants>) -> Result<Option<Seen<AppSeen>>> {
     let Some(wants) = wants.cloned() else { return Ok(None) };
-    let (store, pipeline) = (live.app.clone(), live.pipeline.clone());
+    let (store, pipeline, author) = (live.app.clone(), live.pipeline.clone(), live.person());
     let looked = blocking(move || {
         let compared: Vec<_> = wants
             .sources
             .iter()
             .filter_map(|(component, image, release)| Some(app::Compared { component: pipeline.component(component)?, image, release }))
             .collect();
-        app::look(&store, &pipeline.app, wants.history, &compared)
+        let mut seen = app::look(&store, &pipeline.app, wants.history, &compared)?;
+        seen.files = app::files(&store, &wants.files)?;
+        seen.release = wants.release.map(|it| release::commit(&store, &it, &author).map(|id| (it, id))).transpose()?;
+        Ok(seen)
     });
     seen_or_wrong(looked.await).map(Some)
 }

@@ -51,7 +51,7 @@ pub struct App {
     pub tag: TagTemplate,
     /// The version of the first release, when there is no tag yet.
     pub initial: Option<Version>,
-    /// Files that hold the version and are written in a release commit.
+    /// Files that hold the version and are written in a release commit; none: the tag stands at the proved commit itself.
     pub version_files: Vec<RepoPath>,
     /// The forge, for the release page.
     pub github: Option<GitHub>,

@@ -179,6 +179,7 @@ fn step(step: &Step) -> String {
     match step {
         Step::WriteOverlay(it) => format!("write {} ({})", it.overlay, moves(&it.moves)),
         Step::CutTag(it) => format!("cut the tag {} at {}", it.name, it.commit.short()),
+        Step::AdvanceBranch(it) => format!("advance the app branch from {} to the release commit {}", it.onto.short(), it.commit.short()),
         Step::PublishPage(it) => format!("publish the page of {}", it.tag),
     }
 }

@@ -108,6 +108,7 @@ fn doing(key: StepKey) -> &'static str {
     match key {
         StepKey::WriteOverlay => "writing the overlay",
         StepKey::CutTag => "cutting the tag",
+        StepKey::AdvanceBranch => "moving the branch to the release commit",
         StepKey::PublishPage => "publishing the release page",
     }
 }
