@@ -160,9 +160,8 @@ async fn release_builds(live: &mut Live, wants: &BuildWants) -> Result<Vec<(Comp
     Ok(join_all(each).await)
 }
 
-/// From when on builds count: clocks differ, so some minutes before the tag. A tag that was there before us tells its own time.
+/// From when on builds are listed. A tag that was there before us tells its own time.
 async fn since(live: &Live, wants: &BuildWants) -> Timestamp {
-    let slack = SignedDuration::from_mins(5);
     let cut = match wants.since {
         Some(at) => at,
         None => {
@@ -170,7 +169,13 @@ async fn since(live: &Live, wants: &BuildWants) -> Timestamp {
             blocking(move || store.tagged_at(&tag)).await.ok().flatten().unwrap_or(Timestamp::UNIX_EPOCH)
         }
     };
-    cut.checked_sub(slack).unwrap_or(Timestamp::UNIX_EPOCH)
+    a_day_before(cut, clock::now())
+}
+
+/// A day before the tag, by whichever clock is behind: the ledger's times may come from a machine whose clock is ahead. The tag tells which
+/// builds count; this only keeps the list short.
+fn a_day_before(cut: Timestamp, now: Timestamp) -> Timestamp {
+    cut.min(now).checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Everything the gates of an environment ask for.
@@ -255,4 +260,18 @@ async fn release_page(live: &Live, tag: &str) -> Seen<Option<String>> {
         page::find(&client, github, tag).await
     };
     seen(found.await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_ahead_hides_no_build() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (now, day_before) = (at("2026-11-21T12:00:00Z"), at("2026-11-20T12:00:00Z"));
+        assert_eq!(a_day_before(at("2026-11-21T12:00:00Z"), now), day_before);
+        assert_eq!(a_day_before(at("2028-01-01T00:00:00Z"), now), day_before, "cut by a machine whose clock is ahead");
+        assert_eq!(a_day_before(at("2026-11-01T12:00:00Z"), now), at("2026-10-31T12:00:00Z"), "resumed weeks later");
+    }
 }
