@@ -262,10 +262,10 @@ pub(super) struct CloudBuild {
     pub(super) location: Field<String>,
     /// The trigger (its name or id) of each component.
     pub(super) triggers: Field<Entries<String>>,
-    /// How long after the tag a build has to appear. Default: `5m`.
+    /// How long a command waits for a build of the tag to appear. Default: `5m`.
     #[serde(default)]
     pub(super) appears_within: Field<String>,
-    /// How long after the tag a build has to have succeeded. Default: `60m`.
+    /// How long a command waits for the builds of the tag to succeed. Default: `60m`.
     #[serde(default)]
     pub(super) finishes_within: Field<String>,
 }

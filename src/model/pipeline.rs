@@ -348,9 +348,9 @@ pub struct CloudBuild {
     pub location: String,
     /// The trigger (name or id) of each component.
     pub triggers: Vec<(ComponentName, String)>,
-    /// How long after the tag a build has to appear.
+    /// How long a command waits for a build of the tag to appear.
     pub appears_within: Duration,
-    /// How long after the tag a build has to have succeeded.
+    /// How long a command waits for the builds of the tag to succeed.
     pub finishes_within: Duration,
 }
 
