@@ -87,7 +87,7 @@ impl Default for Progress {
 }
 
 /// Evidence as a person can take it in: images by their tag, hashes by their beginning. The ledger has all of it.
-fn brief(value: &str) -> String {
+pub(super) fn brief(value: &str) -> String {
     value.split(' ').map(brief_word).collect::<Vec<_>>().join(" ")
 }
 
