@@ -29,8 +29,10 @@ pub enum Kind {
     Config,
     /// A gate, a guard or a policy says no.
     Refused,
-    /// A remote system did not answer, or answered with a passing fault.
+    /// A remote system is there, and did not answer in time or answered with a passing fault.
     Remote,
+    /// Nobody is there: the connection is refused, no route leads to it, its name is unknown. A wrong address is likelier than an outage.
+    Unreachable,
     /// A remote system answered with a final no: a permission, a missing repository, a protected branch.
     RemoteFinal,
     /// The ledger is damaged or is not the one expected.
@@ -137,7 +139,7 @@ impl Error {
     pub fn remedy(&self) -> Remedy {
         match self.kind {
             Kind::Bug => Remedy::Bug,
-            Kind::Remote => Remedy::Retry,
+            Kind::Remote | Kind::Unreachable => Remedy::Retry,
             _ => Remedy::Stop,
         }
     }
@@ -148,7 +150,7 @@ impl Error {
             Kind::Bug => 1,
             Kind::Usage | Kind::Config => 2,
             Kind::Refused => 3,
-            Kind::Remote | Kind::RemoteFinal => 4,
+            Kind::Remote | Kind::Unreachable | Kind::RemoteFinal => 4,
             Kind::Ledger => 5,
             Kind::Busy => 6,
             Kind::Approval => 7,

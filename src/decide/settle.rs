@@ -27,9 +27,9 @@ pub(super) fn settle(pipeline: &Pipeline, run: &OpenRun, step: &Step, seen: &Sig
     }
 }
 
-/// What was seen, or the reason why not as an error that trying again may heal.
+/// What was seen, or the reason why not as an error of its kind.
 pub(super) fn known<'a, T>(seen: &'a Seen<T>, what: &str) -> Result<&'a T> {
-    seen.as_result().map_err(|why| Error::remote(format!("Looking at {what} failed: {why}")))
+    seen.as_result().map_err(|why| Error::new(why.kind, format!("Looking at {what} failed: {why}")))
 }
 
 /// The overlay says what we meant, what we expected to replace, or something else.

@@ -58,7 +58,7 @@ fn known<T>(seen: Seen<T>) -> T {
 fn why<T: std::fmt::Debug>(seen: Seen<T>) -> String {
     match seen {
         Seen::Known(it) => panic!("seen: {it:?}"),
-        Seen::Unknown(why) => why,
+        Seen::Unknown(why) => why.why,
     }
 }
 
@@ -464,7 +464,7 @@ async fn child_with_a_google_token() {
     let settings = RegistrySettings { host: "asia-docker.pkg.dev".to_owned(), endpoint: Some(endpoint), auth: RegistryAuth::Google };
     let listing = match Registry::with_limits(quick()) {
         Ok(registry) => registry.list(&settings, &image("asia-docker.pkg.dev/p/r/app")).await,
-        Err(why) => Seen::Unknown(why.chain()),
+        Err(why) => Seen::Unknown(why.into()),
     };
     match std::env::var("TEST_EXPECTS").unwrap().as_str() {
         "tags" => assert_eq!(names(&known(listing)), ["a"]),

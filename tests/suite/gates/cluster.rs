@@ -173,9 +173,9 @@ async fn what_is_not_there_is_not_what_cannot_be_seen() {
     let cluster = with_token(&address, "http").await;
     assert_eq!(workloads::fetch(&cluster, "prod", "web").await, Seen::Known(None));
     let Seen::Unknown(why) = argo::fetch(&cluster, "argocd", &ApplicationName::parse("web").unwrap()).await else { panic!() };
-    assert_eq!(why, "There is no Application web in the namespace argocd.");
+    assert_eq!(why.why, "There is no Application web in the namespace argocd.");
     let Seen::Unknown(why) = workloads::fetch(&cluster, "../../secrets", "web").await else { panic!() };
-    assert!(why.contains("not the name of a Kubernetes namespace"), "{why}");
+    assert!(why.why.contains("not the name of a Kubernetes namespace"), "{why}");
 }
 
 #[tokio::test]
