@@ -104,6 +104,18 @@ impl Error {
         Self::new(Kind::Ledger, message)
     }
 
+    /// One error out of several: their sentences, one a line. A refusal weighs more than what is merely wrong.
+    pub fn together(mut problems: Vec<Self>) -> Self {
+        if problems.len() == 1 {
+            return problems.remove(0);
+        }
+        let refused = problems.iter().any(|it| it.kind == Kind::Refused);
+        let kind = if refused { Kind::Refused } else { problems.first().map_or(Kind::Bug, Self::kind) };
+        let line =
+            |it: &Self| it.hint.as_ref().map_or_else(|| format!("\n  - {}", it.chain()), |hint| format!("\n  - {} ({hint})", it.chain()));
+        Self::new(kind, format!("{} problems:{}", problems.len(), problems.iter().map(line).collect::<String>()))
+    }
+
     /// Adds what to do about it: one sentence.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

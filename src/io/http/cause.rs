@@ -71,7 +71,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Certificate(why) => write!(f, "its certificate is not trusted ({why})"),
             Self::NoTls => f.write_str("it does not speak TLS; http:// may be meant"),
-            Self::Refused => f.write_str("it refuses connections; nobody listens there"),
+            Self::Refused => f.write_str("the connection is refused; nobody listens there"),
             Self::NoSuchName(why) => write!(f, "its name could not be resolved ({why})"),
             Self::NoRoute(why) | Self::Other(why) => f.write_str(why),
         }
