@@ -41,9 +41,9 @@ fn files(cut: &TagCut) -> Vec<(CommitId, RepoPath)> {
     cut.release.iter().flat_map(|it| it.files.iter().map(|file| (it.onto.clone(), file.clone()))).collect()
 }
 
-/// What was seen, or the reason why not as an error that trying again may heal.
+/// What was seen, or the reason why not as an error of its kind.
 pub(super) fn known<'a, T>(seen: &'a Seen<T>, what: &str) -> Result<&'a T> {
-    seen.as_result().map_err(|why| Error::remote(format!("Looking at {what} failed: {why}")))
+    seen.as_result().map_err(|why| Error::new(why.kind, format!("Looking at {what} failed: {why}")))
 }
 
 /// The overlay says what we meant, what we expected to replace, or something else.

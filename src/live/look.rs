@@ -74,15 +74,11 @@ pub(super) async fn look(live: &mut Live, wants: &Wants) -> Result<Sighting> {
     Ok(seen)
 }
 
-fn seen<T>(result: Result<T>) -> Seen<T> {
-    result.map_or_else(|why| Seen::Unknown(why.chain()), Seen::Known)
-}
-
 /// A wrong pipeline or overlay is not a passing cloud: it ends the command with its own message.
 fn seen_or_wrong<T>(result: Result<T>) -> Result<Seen<T>> {
     match result {
         Err(why) if why.remedy() != crate::error::Remedy::Retry => Err(why),
-        other => Ok(seen(other)),
+        other => Ok(other.into()),
     }
 }
 
@@ -182,7 +178,7 @@ fn a_day_before(cut: Timestamp, now: Timestamp) -> Timestamp {
 async fn look_at_gates(live: &mut Live, wants: &GateWants, seen: &mut Sighting) -> Result<()> {
     let pipeline = live.pipeline.clone();
     let Some(environment) = pipeline.environment(&wants.environment) else { return Err(Error::bug("There is no such environment.")) };
-    let tip = self::seen(read_overlay(live, &environment.name, None).await);
+    let tip = Seen::from(read_overlay(live, &environment.name, None).await);
     seen.overlays.insert(environment.name.clone(), tip);
     let watches_cluster = environment.gates.iter().any(|it| matches!(it, GateSpec::ArgoCd { .. } | GateSpec::Rollout { .. }));
     if watches_cluster {
@@ -209,7 +205,7 @@ async fn look_at_cluster(live: &mut Live, environment: &Environment, wants: &Gat
     seen.workloads.extend(deployments);
     for (name, application) in applications {
         let application = match application {
-            Seen::Known(it) => self::seen(relate(live, environment, wants, it).await),
+            Seen::Known(it) => Seen::from(relate(live, environment, wants, it).await),
             unknown => unknown,
         };
         seen.applications.insert(name, application);
@@ -259,7 +255,7 @@ async fn release_page(live: &Live, tag: &str) -> Seen<Option<String>> {
         let client = page::client(github, &credentials::resolve(&github.token)?)?;
         page::find(&client, github, tag).await
     };
-    seen(found.await)
+    found.await.into()
 }
 
 #[cfg(test)]

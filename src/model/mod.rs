@@ -38,7 +38,7 @@ pub use run::{Done, Hold, OpenRun, Passed, Proved, ProvedImage, RunId, RunKind, 
 pub use secret::{Secret, SecretRef};
 pub use sighting::{
     AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, NewRelease, OperationSeen,
-    OverlaySeen, Seen, Sighting, TagSeen, TaggedImage, WorkloadSeen,
+    OverlaySeen, Seen, Sighting, TagSeen, TaggedImage, Unseen, WorkloadSeen,
 };
 pub use step::{BranchAdvance, FileText, Outcome, OverlayWrite, PageWrite, Performed, Step, StepKey, TagCut, Work};
 pub use version::{Level, TagTemplate, Version};

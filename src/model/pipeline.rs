@@ -254,8 +254,11 @@ impl TagPattern {
     /// Compiles a pattern; it is anchored at both ends.
     pub fn parse(text: &str) -> Result<Self, String> {
         // The text is compiled alone first, so that `a)|(b` is an error and not a way out of the anchors.
-        regex::Regex::new(text).map_err(|why| format!("“{text}” is not a regular expression: {why}"))?;
-        let regex = regex::Regex::new(&format!("^(?:{text})$")).map_err(|why| format!("“{text}” is not a regular expression: {why}"))?;
+        // Below a picture of the pattern the last line says what is wrong.
+        let reason = |why: regex::Error| why.to_string().rsplit("error: ").next().unwrap_or_default().to_owned();
+        let bad = |why| format!("“{text}” is not a regular expression: {}", reason(why));
+        regex::Regex::new(text).map_err(bad)?;
+        let regex = regex::Regex::new(&format!("^(?:{text})$")).map_err(bad)?;
         Ok(Self { source: text.to_owned(), regex })
     }
 

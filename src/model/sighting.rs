@@ -1,12 +1,14 @@
 //! A sighting: everything seen in one look, with its time. What was not asked for is absent; what could not be seen is `Unknown`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 
 use super::{
     ApplicationName, BranchName, CommitId, ComponentName, Digest, EnvName, FileText, ObjectId, RepoPath, Repository, State, Tag, Version,
 };
+use crate::error::{Error, Kind, Result};
 
 /// Something that was looked at: known, or unknown with the reason. Missing data is never false and never zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +16,49 @@ pub enum Seen<T> {
     /// It was seen.
     Known(T),
     /// It was asked for and could not be seen.
-    Unknown(String),
+    Unknown(Unseen),
+}
+
+/// Why something could not be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// What kind of failure it was: whether looking again may help depends on it.
+    pub kind: Kind,
+    /// The reason, and what to do about it where that is known.
+    pub why: String,
+}
+
+impl Unseen {
+    /// It cannot be seen before somebody puts something right.
+    pub fn lasting(why: impl Into<String>) -> Self {
+        Self { kind: Kind::RemoteFinal, why: why.into() }
+    }
+
+    /// It was not in a state in which it can be read; the next look may find another.
+    pub fn passing(why: impl Into<String>) -> Self {
+        Self { kind: Kind::Remote, why: why.into() }
+    }
+}
+
+impl From<Error> for Unseen {
+    fn from(error: Error) -> Self {
+        let why = error.chain();
+        let stop = if why.ends_with(['.', '…', '?']) { "" } else { "." };
+        let why = error.hint_text().map_or_else(|| why.clone(), |hint| format!("{why}{stop} {hint}"));
+        Self { kind: error.kind(), why }
+    }
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl<T> From<Result<T>> for Seen<T> {
+    fn from(looked: Result<T>) -> Self {
+        looked.map_or_else(|why| Self::Unknown(why.into()), Self::Known)
+    }
 }
 
 impl<T> Seen<T> {
@@ -27,7 +71,7 @@ impl<T> Seen<T> {
     }
 
     /// The value, or the reason why not.
-    pub fn as_result(&self) -> Result<&T, &str> {
+    pub fn as_result(&self) -> Result<&T, &Unseen> {
         match self {
             Self::Known(it) => Ok(it),
             Self::Unknown(why) => Err(why),
