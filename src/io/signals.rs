@@ -11,6 +11,17 @@ pub async fn asked_to_stop() {
     }
 }
 
+/// Does something that answers Ctrl-C itself: until it is done, that does not end the process. Needs a runtime.
+pub fn while_held<T>(work: impl FnOnce() -> T) -> T {
+    let _held = signal(SignalKind::interrupt());
+    work()
+}
+
+/// Ends the process at once: who asked twice does not want to wait for what is under way.
+pub fn end_now(code: u8) -> ! {
+    std::process::exit(code.into())
+}
+
 async fn received(kind: SignalKind) {
     match signal(kind) {
         Ok(mut signal) => {
