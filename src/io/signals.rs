@@ -26,3 +26,15 @@ impl Stop {
         }
     }
 }
+
+/// Does something that answers Ctrl-C itself: until it is done, that does not end the process. Needs a runtime.
+pub fn while_held<T>(work: impl FnOnce() -> T) -> T {
+    let _held = signal(SignalKind::interrupt());
+    work()
+}
+
+/// Ends the process at once: who asked twice does not want to wait for what is under way.
+#[expect(clippy::exit, reason = "the one way out that does not wait")]
+pub fn end_now(code: u8) -> ! {
+    std::process::exit(code.into())
+}

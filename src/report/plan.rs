@@ -10,7 +10,9 @@ pub fn lines(plan: &Plan) -> Vec<String> {
     if let Some(tag) = &plan.tag {
         let how = match (tag.exists, tag.previous, tag.level) {
             (true, ..) => "exists already".to_owned(),
-            (false, Some(previous), Some(level)) => format!("{level} after {previous}, {} commits", tag.brief.commits.len()),
+            (false, Some(previous), Some(level)) => {
+                format!("{level} after {previous}, {}", super::ledger::count(tag.brief.commits.len(), "commit"))
+            }
             (false, Some(previous), None) => format!("after {previous}"),
             (false, None, _) => "the first version".to_owned(),
         };

@@ -18,7 +18,8 @@ pub struct Progress {
 impl Progress {
     /// A spinner on a terminal, plain lines elsewhere.
     pub fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal() && crate::io::credentials::environment("CI").is_none();
+        let says = |name: &str| crate::io::credentials::environment(name);
+        let terminal = std::io::stderr().is_terminal() && says("CI").is_none() && says("TERM").is_none_or(|it| it != "dumb");
         let spinner =
             ProgressBar::with_draw_target(None, if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
         spinner.set_style(ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}").expect("the template is fixed"));
@@ -61,6 +62,11 @@ impl Progress {
     /// Says what is under way, where there is a spinner to say it.
     pub fn wait(&self, message: &str) {
         self.spinner.set_message(message.lines().next().unwrap_or_default().to_owned());
+    }
+
+    /// Says something that is no news of the run.
+    pub fn note(&self, text: &str) {
+        self.line("…", text);
     }
 
     fn settled(&self, key: StepKey, outcome: &Outcome) {

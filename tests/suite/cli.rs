@@ -361,6 +361,9 @@ fn an_environment_that_does_not_exist_is_guessed_at() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("Did you mean prod? It has: dev, prod."), "{said}");
     }
+    // Production is not moved because there was nobody to say no.
+    stage.check(&case("nobody to ask", 2, &["Nobody is here", "--yes"]).command(&["promote"]));
+    stage.check(&case("nobody is to be asked", 2, &["Nobody is here", "--yes"]).command(&["promote", "--no-input"]));
     let output = stage.run(&["plan", "--output", "json", "--no-such-flag"], &case("", 2, &[]));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &document["error"]["exitCode"]), (Some(2), &Value::from(2)));
@@ -410,9 +413,12 @@ fn a_ledger_that_is_damaged_stops_every_command() {
     git(&whole, &["push", "-q", stage.world.url("config"), "release-ledger:refs/heads/release-ledger"]);
     let other = "release-bot ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFfaSioIMECOdJrN3DBY6fLW6PhNT6d2nRlgcyaeNOKR";
     let trusted = stage.pipeline.lines().find_map(|it| it.trim().strip_prefix("trusted: [\"")?.strip_suffix("\"]")).unwrap().to_owned();
-    for command in [&["bump", "dev"][..], &["status"], &["ledger", "verify"]] {
-        let code = if command[0] == "bump" { 2 } else { 5 };
-        stage.check(&case("a stranger's key", code, &["trusted"]).command(command).edit(trusted.clone(), other));
+    for (command, code, says) in [
+        (&["bump", "dev"][..], 2, &["not among the trusted ones"][..]),
+        (&["status"], 5, &["which the pipeline does not trust"]),
+        (&["ledger", "verify"], 5, &["did not pass"]),
+    ] {
+        stage.check(&case("a stranger's key", code, says).command(command).edit(trusted.clone(), other));
     }
     stage.check(&case("another pipeline's", 5, &["tomoda", "another"]).command(&["status"]).edit("name: tomoda\n", "name: another\n"));
     assert_eq!(stage.run(&["status"], &case("", 0, &[])).status.code(), Some(0));
@@ -467,7 +473,7 @@ fn a_command_line_that_is_wrong_is_told_whole_and_changes_nothing() {
         (&["explain", "--newest", "semver", "--tags", "."], 2, &[". cannot be read"]),
         (&["explain", "--newest", "semver", "--tags", "tags", "--output", "yaml"], 2, &["'yaml'", "text, json"]),
         (&["plan"], 2, &["no pipeline file in pipelines", "--pipeline"]),
-        (&["status", "--pipeline", "."], 2, &["The pipeline file . cannot be read"]),
+        (&["status", "--pipeline", "."], 2, &[". is not a file", "--pipeline"]),
         (&["ledger", "log", "-n", "0"], 2, &["'0'"]),
     ];
     for (arguments, code, says) in cases {
