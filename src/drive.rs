@@ -4,6 +4,7 @@
 //! end in the same place: look again. What may go wrong in a row is counted, so that the loop ends.
 
 mod gates;
+mod patience;
 
 pub use gates::verify;
 
@@ -13,13 +14,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{self, Decision, Goal, Wants};
-use crate::error::{Error, Kind, Remedy, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::{Ending, Event, News, Outcome, Performed, Pipeline, Planned, RunId, Sighting, StepKey, Work};
 use crate::verify::Memory;
 use crate::world::{Appended, World};
+use patience::Patience;
 
-/// How often in a row something may fail or be lost before the loop gives up.
-const TRIES: u32 = 12;
 /// After how long a wait for a gate is explained by what the other gates see.
 const LASTING: SignedDuration = SignedDuration::from_secs(10);
 
@@ -34,6 +34,16 @@ pub enum Consent {
 
 /// Finds out what would be done, and does nothing.
 pub async fn plan(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> Result<Ending> {
+    let mut patience = Patience::default();
+    loop {
+        match plan_once(world, pipeline, goal).await {
+            Err(error) => patience.survive(world, error, false).await?,
+            planned => return planned,
+        }
+    }
+}
+
+async fn plan_once(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> Result<Ending> {
     let mut seen = world.look(&Wants::default()).await?;
     if let Some(run) = seen.state.open.get(goal.environment()) {
         let hash = decide::plan_hash(&run.plan);
@@ -54,14 +64,22 @@ pub async fn plan(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> R
 
 /// Drives one environment to its goal.
 pub async fn drive(world: &mut impl World, pipeline: &Pipeline, goal: &Goal, consent: &Consent) -> Result<Ending> {
-    let mut driver = Driver { pipeline, goal, consent, claimed: false, failures: 0, waits: BTreeMap::new(), memory: Memory::default() };
-    let mut turned = Ok(driver.begin(world).await?);
+    let mut driver = Driver {
+        pipeline,
+        goal,
+        consent,
+        claimed: false,
+        patience: Patience::default(),
+        waits: BTreeMap::new(),
+        memory: Memory::default(),
+    };
+    let mut turned = driver.begin(world).await;
     loop {
         turned = match turned {
             Ok(Turn::Go(seen)) => driver.turn(world, *seen).await,
             Ok(Turn::End(ending)) => return Ok(ending),
             Err(error) => {
-                driver.survive(world, error).await?;
+                driver.patience.survive(world, error, driver.claimed).await?;
                 driver.begin(world).await
             }
         };
@@ -80,8 +98,7 @@ struct Driver<'a> {
     goal: &'a Goal,
     consent: &'a Consent,
     claimed: bool,
-    /// How often in a row a turn failed or was overtaken.
-    failures: u32,
+    patience: Patience,
     /// Since when something is waited for, and what was said about it last.
     waits: BTreeMap<String, (Timestamp, String)>,
     memory: Memory,
@@ -162,7 +179,7 @@ impl Driver<'_> {
     async fn record<W: World>(&mut self, world: &mut W, seen: Sighting, events: Vec<Event>) -> Result<Turn> {
         match world.append(&events).await? {
             Appended::Recorded { state, seq } => {
-                self.failures = 0;
+                self.patience.renew();
                 Ok(Turn::Go(Box::new(Sighting { state, seq: Some(seq), ..seen })))
             }
             Appended::Lost => self.again(world).await,
@@ -171,13 +188,7 @@ impl Driver<'_> {
 
     /// Somebody else was first: wait a little, look again.
     async fn again<W: World>(&mut self, world: &mut W) -> Result<Turn> {
-        self.failures += 1;
-        if self.failures > TRIES {
-            return Err(
-                Error::remote(format!("Others were faster {TRIES} times in a row.")).hint("Run the command again in a quieter moment.")
-            );
-        }
-        world.wait(pause(self.failures)).await?;
+        self.patience.overtaken(world).await?;
         Ok(Turn::Go(Box::new(world.look(&Wants::default()).await?)))
     }
 
@@ -242,7 +253,7 @@ impl Driver<'_> {
     }
 
     async fn later<W: World>(&mut self, world: &mut W, seen: Sighting, waiting: &[(String, String)]) -> Result<Turn> {
-        self.failures = 0;
+        self.patience.renew();
         let Some(((gate, why), others)) = waiting.split_first() else { return Err(Error::bug("No gate waits, and not all are ready.")) };
         self.mention(world, gate, why);
         // What the other gates see explains a wait that lasts; in a short one it is only noise.
@@ -284,30 +295,14 @@ impl Driver<'_> {
             world.tell(News::Waiting { what: what.to_owned(), why: why.to_owned() });
         }
     }
-
-    /// A failure that may pass is looked at again; any other ends the command and leaves the run open.
-    async fn survive<W: World>(&mut self, world: &mut W, error: Error) -> Result<()> {
-        self.failures += 1;
-        // Before anything is begun a person is better served by a quick answer; a release under way deserves patience.
-        let tries = if self.claimed { TRIES / 2 } else { TRIES / 3 };
-        if error.remedy() != Remedy::Retry || self.failures > tries {
-            return Err(error);
-        }
-        self.mention(world, "trying again", &error.chain());
-        world.wait(pause(self.failures)).await
-    }
 }
 
 /// Which step a piece of work carries out.
 fn key(work: &Work) -> StepKey {
     match work {
         Work::CommitFile { .. } => StepKey::WriteOverlay,
-        Work::CreateTag(_) => StepKey::CutTag,
+        Work::CreateTag { .. } => StepKey::CutTag,
+        Work::AdvanceBranch(_) => StepKey::AdvanceBranch,
         Work::CreatePage(_) => StepKey::PublishPage,
     }
-}
-
-/// How long to wait before trying again: doubling, up to some seconds. The world adds jitter.
-fn pause(failures: u32) -> Duration {
-    Duration::from_millis(50) * 2_u32.pow(failures.min(7))
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::Global;
 use crate::decide::Goal;
 use crate::drive::{self, Consent};
-use crate::error::{Error, Result};
-use crate::io::{cache, signals};
+use crate::error::{Error, Kind, Result};
+use crate::io::cache;
+use crate::io::signals::{self, Stop};
 use crate::live::Live;
 use crate::model::{Ending, EnvName, Environment, Pipeline, Source};
 use crate::report::{Out, Progress, ending};
@@ -75,20 +76,29 @@ pub(super) fn plan(pipeline: &Arc<Pipeline>, reach: &Reach, goal: &Goal) -> Resu
     block_on(async { drive::plan(&mut live, pipeline, goal).await })
 }
 
+/// The first signal stops the loop before its next wait; the second ends the process in the middle of whatever hangs.
+async fn stop_when_asked(mut stop: Stop, stopper: Arc<tokio::sync::Notify>, progress: Arc<Progress>, out: Out) {
+    stop.wanted().await;
+    progress.note("Stopping as soon as what is under way is done. Ask once more to stop at once.");
+    stopper.notify_one();
+    stop.wanted().await;
+    progress.finish();
+    let error = Error::new(Kind::RemoteFinal, "Stopped at once; what was begun stays open.");
+    out.error(&error.hint("Run the same command again: it resumes, as soon as the lease of this process has run out."));
+    signals::end_now(4);
+}
+
 /// Drives an environment to its goal and tells how it ended.
 pub(super) fn drive(pipeline: &Arc<Pipeline>, reach: &Reach, goal: &Goal, consent: &Consent, out: &Out) -> Result<()> {
     let progress = Arc::new(Progress::new());
     let mut live = live(pipeline, reach, true, progress.clone())?;
     let (ended, ledger) = block_on(async {
-        let stopper = live.stopper();
-        let signals = tokio::spawn(async move {
-            signals::asked_to_stop().await;
-            stopper.notify_one();
-        });
+        let stop = Stop::listen()?;
+        let signals = tokio::spawn(stop_when_asked(stop, live.stopper(), progress.clone(), out.clone()));
         let ended = drive::drive(&mut live, pipeline, goal, consent).await;
-        signals.abort();
         let ledger = live.tip().map(|it| (it.seq, crate::record::hex(&it.payload)));
         live.close().await;
+        signals.abort();
         Ok((ended, ledger))
     })?;
     progress.finish();

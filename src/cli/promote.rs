@@ -1,20 +1,19 @@
 //! `promote`: the whole way from what dev proved to healthy prod; resumes an open release.
 
-use dialoguer::Confirm;
-
 use super::{Global, journey};
 use crate::decide::Goal;
 use crate::drive::Consent;
 use crate::error::{Error, Result};
+use crate::io::signals;
 use crate::model::Ending;
-use crate::report::{Out, ending};
+use crate::report::{Out, confirm, ending};
 
 /// Arguments.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// The environment; the only one that is released to when not given.
     environment: Option<String>,
-    /// Do not ask before the first write.
+    /// Do not ask before the first write; needed where nobody can be asked.
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
@@ -25,13 +24,16 @@ pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
     let pipeline = journey::pipeline(global)?;
     let environment = journey::environment(&pipeline, args.environment.as_deref(), true)?;
     let goal = Goal::Promote { environment };
-    let asks = !args.yes && global.may_ask();
-    let consent = if asks { ask(&pipeline, &args, &goal, out)? } else { Some(Consent::Given) };
+    let consent = if args.yes { Some(Consent::Given) } else { ask(&pipeline, &args, &goal, global, out)? };
     consent.map_or(Ok(()), |consent| journey::drive(&pipeline, &args.reach, &goal, &consent, out))
 }
 
 /// Shows the plan and asks. The answer is bound to that plan: if it has changed by then, nothing is done.
-fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Goal, out: &Out) -> Result<Option<Consent>> {
+fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Goal, global: &Global, out: &Out) -> Result<Option<Consent>> {
+    if !global.may_ask() {
+        let error = Error::usage(format!("Nobody is here who could be asked whether {} may be moved.", goal.environment()));
+        return Err(error.hint("Look at `plan`, then agree in advance with --yes."));
+    }
     let ended = journey::plan(pipeline, &args.reach, goal)?;
     let Ending::Planned(ref planned) = ended else {
         out.text(ending::text(goal.environment(), &ended));
@@ -39,18 +41,10 @@ fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Go
         return Ok(None);
     };
     out.note(ending::text(goal.environment(), &ended));
-    let yes = Confirm::new().with_prompt(format!("Move {} like this?", goal.environment())).default(false).interact().map_err(unasked)?;
+    let question = format!("Move {} like this?", goal.environment());
+    let yes = journey::block_on(async { signals::while_held(|| confirm(&question)) })?;
     if !yes {
         return Err(Error::refused("Nothing was done: you said no."));
     }
     Ok(Some(if planned.open.is_some() { Consent::Given } else { Consent::To(planned.hash.clone()) }))
-}
-
-/// Ctrl-C is an answer, too.
-fn unasked(why: dialoguer::Error) -> Error {
-    let dialoguer::Error::IO(why) = why;
-    if why.kind() == std::io::ErrorKind::Interrupted {
-        return Error::refused("Nothing was done: the question was interrupted.");
-    }
-    Error::usage("The question could not be asked.").because(why).hint("Use --yes where nobody can answer.")
 }

@@ -8,9 +8,11 @@ pub mod ending;
 pub mod ledger;
 pub mod plan;
 mod progress;
+mod question;
 pub mod status;
 
 pub use progress::Progress;
+pub use question::confirm;
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;

@@ -18,7 +18,8 @@ pub struct Progress {
 impl Progress {
     /// A spinner on a terminal, plain lines elsewhere.
     pub fn new() -> Self {
-        let terminal = std::io::stderr().is_terminal() && crate::io::credentials::environment("CI").is_none();
+        let says = |name: &str| crate::io::credentials::environment(name);
+        let terminal = std::io::stderr().is_terminal() && says("CI").is_none() && says("TERM").is_none_or(|it| it != "dumb");
         let spinner =
             ProgressBar::with_draw_target(None, if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
         spinner.set_style(ProgressStyle::with_template("  {spinner} {wide_msg} {elapsed}").expect("the template is fixed"));
@@ -63,6 +64,11 @@ impl Progress {
         self.spinner.set_message(message.lines().next().unwrap_or_default().to_owned());
     }
 
+    /// Says something that is no news of the run.
+    pub fn note(&self, text: &str) {
+        self.line("…", text);
+    }
+
     fn settled(&self, key: StepKey, outcome: &Outcome) {
         match outcome {
             Outcome::Landed { object, reference, adopted } => {
@@ -87,7 +93,7 @@ impl Default for Progress {
 }
 
 /// Evidence as a person can take it in: images by their tag, hashes by their beginning. The ledger has all of it.
-fn brief(value: &str) -> String {
+pub(super) fn brief(value: &str) -> String {
     value.split(' ').map(brief_word).collect::<Vec<_>>().join(" ")
 }
 
@@ -108,6 +114,7 @@ fn doing(key: StepKey) -> &'static str {
     match key {
         StepKey::WriteOverlay => "writing the overlay",
         StepKey::CutTag => "cutting the tag",
+        StepKey::AdvanceBranch => "moving the branch to the release commit",
         StepKey::PublishPage => "publishing the release page",
     }
 }

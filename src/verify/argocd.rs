@@ -30,7 +30,7 @@ pub(super) fn judge(
 ) -> Verdict {
     let app = match seen.map(Seen::as_result) {
         None => return unknown(format!("The Application {namespace}/{name} was not looked at.")),
-        Some(Err(why)) => return unknown(why),
+        Some(Err(why)) => return unknown(&why.why),
         Some(Ok(app)) => app,
     };
     handshake.observe(app, now);

@@ -16,6 +16,7 @@ use kube::api::{GetParams, ListParams, Patch, PatchParams, Request};
 use kube::client::{AuthError, Body};
 use serde_json::Value;
 
+use super::http::Cause;
 use crate::error::{Error, Result};
 
 /// How long one call may take, from connecting to the last byte.
@@ -227,19 +228,21 @@ fn call_failed(server: &str, doing: &str, why: kube::Error) -> Error {
     if let kube::Error::Auth(why) = why {
         return login_failed(server, kube::Error::Auth(why));
     }
-    let cause = root(&why);
-    if is_about_certificates(&why) {
-        return Error::remote_final(format!("The certificate of the Kubernetes API at {server} is not trusted while {doing}: {cause}."))
-            .hint("Check `certificate-authority-data` and the server's name in the kubeconfig.");
+    let cause = Cause::of(&why);
+    let error = |what: String| Error::new(cause.kind(), format!("The Kubernetes API at {server} {what}"));
+    match &cause {
+        Cause::Certificate(reason) => {
+            Error::new(cause.kind(), format!("The certificate of the Kubernetes API at {server} is not trusted while {doing}: {reason}."))
+                .hint("Check `certificate-authority-data` and the server's name in the kubeconfig.")
+        }
+        Cause::NoTls => {
+            error(format!("does not speak TLS, while {doing}.")).hint("Is this the API server's port, and is there a proxy in front of it?")
+        }
+        Cause::Other(said) if said.contains("timed out") || said.contains("deadline") => {
+            error(format!("did not answer in time while {doing}."))
+        }
+        _ => error(format!("cannot be reached while {doing}: {cause}.")),
     }
-    if cause.contains("corrupt message") {
-        return Error::remote_final(format!("The Kubernetes API at {server} does not speak TLS, while {doing}: {cause}."))
-            .hint("Is this the API server's port, and is there a proxy in front of it?");
-    }
-    if cause.contains("timed out") || cause.contains("deadline") {
-        return Error::remote(format!("The Kubernetes API at {server} did not answer in time while {doing}."));
-    }
-    Error::remote(format!("The Kubernetes API at {server} cannot be reached while {doing}: {cause}."))
 }
 
 /// Why an answer could not be read to its end.
@@ -283,16 +286,4 @@ fn root(error: &(dyn StdError + 'static)) -> String {
         cause = next;
     }
     cause.to_string().trim_end_matches('.').to_owned()
-}
-
-fn is_about_certificates(error: &(dyn StdError + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(it) = cause {
-        let said = it.to_string().to_lowercase();
-        if said.contains("certificate") || said.contains("unknownissuer") {
-            return true;
-        }
-        cause = it.source();
-    }
-    false
 }

@@ -63,6 +63,11 @@ impl Machine {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
+    /// What it said on standard error so far.
+    pub(super) fn said(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("err")).unwrap()
+    }
+
     pub(super) async fn ended(self) -> Ended {
         let Self { mut child, home } = self;
         let status = tokio::time::timeout(LONGEST, child.wait()).await;

@@ -194,7 +194,7 @@ async fn a_short_outage_of_everything_is_waited_out() {
     let scene = Scene::new().await;
     let before = scene.begin().await;
     for (command, nth) in [(&["bump", "dev"][..], 9), (&["promote", "--yes"], 25)] {
-        let outage = format!("git * * nth={nth} times=2 status=503");
+        let outage = format!("git * * nth={nth} times=4 status=503");
         scene.world.backstage.faults.order(Fault::parse(&outage).unwrap());
         scene.world.backstage.faults.order(Fault::parse("kubernetes * * nth=2 times=3 reset=before").unwrap());
         scene.world.backstage.faults.order(Fault::parse("cloudbuild * * nth=1 times=2 status=503").unwrap());
@@ -218,6 +218,25 @@ async fn stopped_by_a_signal_it_gives_the_lease_back_and_resumes_at_once() {
     let begun = Instant::now();
     scene.promote().await.expect(0);
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    scene.is_released(&before).await;
+}
+
+/// Something hangs, and who asked politely has no more patience.
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_twice_it_stops_at_once() {
+    let scene = Scene::new().await;
+    let before = scene.begin().await;
+    scene.bump().await.expect(0);
+    scene.world.backstage.faults.order(Fault::parse("git POST /app.git/git-receive-pack silent=before").unwrap());
+    let promoting = scene.start(&["promote", "--yes"]);
+    until("the push", async || scene.world.backstage.events.since(0).into_iter().find(|it| it.who == "fault")).await;
+    promoting.terminate();
+    until("the first signal", async || promoting.said().contains("Ask once more").then_some(())).await;
+    promoting.terminate();
+    let ended = promoting.ended().await.expect(4);
+    assert_eq!(ended.json()["error"]["exitCode"], 4);
+    ended.says(4, &["Stopped at once", "resumes"]);
+    scene.promote().await.expect(0);
     scene.is_released(&before).await;
 }
 
