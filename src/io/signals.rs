@@ -17,11 +17,6 @@ pub fn while_held<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Ends the process at once: who asked twice does not want to wait for what is under way.
-pub fn end_now(code: u8) -> ! {
-    std::process::exit(code.into())
-}
-
 async fn received(kind: SignalKind) {
     match signal(kind) {
         Ok(mut signal) => {
