@@ -11,7 +11,7 @@ pub use gates::verify;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{self, Decision, Goal, Wants};
 use crate::error::{Error, Kind, Result};
@@ -19,6 +19,9 @@ use crate::model::{Ending, Event, News, Outcome, Performed, Pipeline, Planned, R
 use crate::verify::Memory;
 use crate::world::{Appended, World};
 use patience::Patience;
+
+/// After how long a wait for a gate is explained by what the other gates see.
+const LASTING: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a person agreed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,15 +232,15 @@ impl Driver<'_> {
         };
         let run = self.run(&seen)?;
         let verdicts = gates::judge(self.pipeline, environment, wanted, &seen, &mut self.memory, world.now());
-        let titles: Vec<_> = environment.gates.iter().map(crate::model::GateSpec::title).collect();
         gates::ask(world, &verdicts, &mut self.memory).await?;
-        match gates::conclude(&titles, verdicts) {
+        match gates::conclude(&environment.gates, verdicts) {
             gates::Conclusion::Ready(evidence) => {
-                let passed = titles.into_iter().zip(evidence).enumerate();
+                let titles = environment.gates.iter().map(crate::model::GateSpec::title);
+                let passed = titles.zip(evidence).enumerate();
                 let passed = passed.map(|(position, (gate, evidence))| Event::Passed { run: run.clone(), position, gate, evidence });
                 self.passed(world, seen, passed.collect()).await
             }
-            gates::Conclusion::NotYet { gate, why, .. } => self.later(world, seen, &gate, &why).await,
+            gates::Conclusion::NotYet { waiting, .. } => self.later(world, seen, &waiting).await,
             gates::Conclusion::Failed(why) => {
                 let event = Event::Failed { run, why: why.clone() };
                 self.end(world, seen, vec![event], Err(Error::refused(format!("The gate {why}")))).await
@@ -249,8 +252,14 @@ impl Driver<'_> {
         }
     }
 
-    async fn later<W: World>(&mut self, world: &mut W, seen: Sighting, gate: &str, why: &str) -> Result<Turn> {
+    async fn later<W: World>(&mut self, world: &mut W, seen: Sighting, waiting: &[(String, String)]) -> Result<Turn> {
         self.patience.renew();
+        let Some(((gate, why), others)) = waiting.split_first() else { return Err(Error::bug("No gate waits, and not all are ready.")) };
+        self.mention(world, gate, why);
+        // What the other gates see explains a wait that lasts; in a short one it is only noise.
+        if self.waits.get(gate).is_some_and(|(since, _)| world.now().duration_since(*since) > LASTING) {
+            others.iter().for_each(|(gate, why)| self.mention(world, gate, why));
+        }
         // The gates know their own deadlines: one that is late has failed.
         self.hold_on(world, gate, why, Duration::MAX, "").await?;
         Ok(Turn::Go(Box::new(Sighting::of_ledger(seen.at, seen.state, seen.seq))))
@@ -268,17 +277,23 @@ impl Driver<'_> {
     /// Waits for something outside, for as long as it may take.
     async fn hold_on<W: World>(&mut self, world: &mut W, what: &str, why: &str, within: Duration, otherwise: &str) -> Result<()> {
         let now = world.now();
-        let (since, said) = self.waits.entry(what.to_owned()).or_insert_with(|| (now, String::new()));
-        let waited = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
+        let since = self.waits.get(what).map_or(now, |(since, _)| *since);
+        let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         if waited > within {
             return Err(Error::new(Kind::RemoteFinal, otherwise).hint("Run the same command again: it resumes here."));
         }
+        self.mention(world, what, why);
+        // A little longer each time, as long as nothing is known about how long it takes.
+        world.wait((waited / 8).clamp(Duration::from_millis(50), Duration::from_secs(5))).await
+    }
+
+    /// Tells what is waited for, unless that was the last thing said about it.
+    fn mention<W: World>(&mut self, world: &mut W, what: &str, why: &str) {
+        let (_, said) = self.waits.entry(what.to_owned()).or_insert_with(|| (world.now(), String::new()));
         if said != why {
             why.clone_into(said);
             world.tell(News::Waiting { what: what.to_owned(), why: why.to_owned() });
         }
-        // A little longer each time, as long as nothing is known about how long it takes.
-        world.wait((waited / 8).clamp(Duration::from_millis(50), Duration::from_secs(5))).await
     }
 }
 
@@ -286,7 +301,8 @@ impl Driver<'_> {
 fn key(work: &Work) -> StepKey {
     match work {
         Work::CommitFile { .. } => StepKey::WriteOverlay,
-        Work::CreateTag(_) => StepKey::CutTag,
+        Work::CreateTag { .. } => StepKey::CutTag,
+        Work::AdvanceBranch(_) => StepKey::AdvanceBranch,
         Work::CreatePage(_) => StepKey::PublishPage,
     }
 }

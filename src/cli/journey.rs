@@ -7,7 +7,8 @@ use super::Global;
 use crate::decide::Goal;
 use crate::drive::{self, Consent};
 use crate::error::{Error, Kind, Result};
-use crate::io::{cache, signals};
+use crate::io::cache;
+use crate::io::signals::{self, Stop};
 use crate::live::Live;
 use crate::model::{Ending, EnvName, Environment, Pipeline, Source};
 use crate::report::{Out, Progress, ending};
@@ -55,15 +56,12 @@ pub(super) fn known<'a>(pipeline: &'a Pipeline, name: &str) -> Result<&'a Enviro
 
 /// Runs async work on a runtime of its own.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|why| Error::bug("The async runtime cannot be started.").because(why))?;
-    let done = runtime.block_on(work);
-    // A thread that hangs in a call is not waited for.
-    runtime.shutdown_background();
-    done
+        .map_err(|why| Error::bug("The async runtime cannot be started.").because(why))?
+        .block_on(work)
 }
 
 /// Opens the world of a pipeline.
@@ -78,35 +76,33 @@ pub(super) fn plan(pipeline: &Arc<Pipeline>, reach: &Reach, goal: &Goal) -> Resu
     block_on(async { drive::plan(&mut live, pipeline, goal).await })
 }
 
-/// Returns when somebody asked twice to stop. The first time stops the loop before its next wait.
-async fn asked_twice(stopper: &tokio::sync::Notify, progress: &Progress) -> Error {
-    signals::asked_to_stop().await;
+/// The first signal stops the loop before its next wait; the second ends the process in the middle of whatever hangs.
+async fn stop_when_asked(mut stop: Stop, stopper: Arc<tokio::sync::Notify>, progress: Arc<Progress>, out: Out) {
+    stop.wanted().await;
     progress.note("Stopping as soon as what is under way is done. Ask once more to stop at once.");
     stopper.notify_one();
-    signals::asked_to_stop().await;
-    Error::new(Kind::RemoteFinal, "Stopped at once; what was begun stays open.")
-        .hint("Run the same command again: it resumes, as soon as the lease of this process has run out.")
+    stop.wanted().await;
+    progress.finish();
+    let error = Error::new(Kind::RemoteFinal, "Stopped at once; what was begun stays open.");
+    out.error(&error.hint("Run the same command again: it resumes, as soon as the lease of this process has run out."));
+    signals::end_now(4);
 }
 
 /// Drives an environment to its goal and tells how it ended.
 pub(super) fn drive(pipeline: &Arc<Pipeline>, reach: &Reach, goal: &Goal, consent: &Consent, out: &Out) -> Result<()> {
     let progress = Arc::new(Progress::new());
     let mut live = live(pipeline, reach, true, progress.clone())?;
-    let stopper = live.stopper();
-    let driving = async {
+    let (ended, ledger) = block_on(async {
+        let stop = Stop::listen()?;
+        let signals = tokio::spawn(stop_when_asked(stop, live.stopper(), progress.clone(), out.clone()));
         let ended = drive::drive(&mut live, pipeline, goal, consent).await;
         let ledger = live.tip().map(|it| (it.seq, crate::record::hex(&it.payload)));
         live.close().await;
-        ended.map(|it| (it, ledger))
-    };
-    let ended = block_on(async {
-        tokio::select! {
-            ended = driving => ended,
-            stopped = asked_twice(&stopper, &progress) => Err(stopped),
-        }
-    });
+        signals.abort();
+        Ok((ended, ledger))
+    })?;
     progress.finish();
-    let (ended, ledger) = ended?;
+    let ended = ended?;
     out.text(ending::text(goal.environment(), &ended));
     out.json(&ending::json(goal.environment(), &ended, ledger));
     match ended {

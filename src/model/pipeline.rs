@@ -51,7 +51,7 @@ pub struct App {
     pub tag: TagTemplate,
     /// The version of the first release, when there is no tag yet.
     pub initial: Option<Version>,
-    /// Files that hold the version and are written in a release commit.
+    /// Files that hold the version and are written in a release commit; none: the tag stands at the proved commit itself.
     pub version_files: Vec<RepoPath>,
     /// The forge, for the release page.
     pub github: Option<GitHub>,
@@ -351,9 +351,9 @@ pub struct CloudBuild {
     pub location: String,
     /// The trigger (name or id) of each component.
     pub triggers: Vec<(ComponentName, String)>,
-    /// How long after the tag a build has to appear.
+    /// How long a command waits for a build of the tag to appear.
     pub appears_within: Duration,
-    /// How long after the tag a build has to have succeeded.
+    /// How long a command waits for the builds of the tag to succeed.
     pub finishes_within: Duration,
 }
 

@@ -5,7 +5,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{ApplicationName, BranchName, CommitId, ComponentName, Digest, EnvName, ObjectId, RepoPath, Repository, State, Tag, Version};
+use super::{
+    ApplicationName, BranchName, CommitId, ComponentName, Digest, EnvName, FileText, ObjectId, RepoPath, Repository, State, Tag, Version,
+};
 use crate::error::{Error, Kind, Result};
 
 /// Something that was looked at: known, or unknown with the reason. Missing data is never false and never zero.
@@ -172,6 +174,10 @@ pub struct AppSeen {
     pub lookalikes: Vec<String>,
     /// For a component and a commit: the git objects of its paths (`None` where a path is absent there).
     pub sources: BTreeMap<(ComponentName, CommitId), Vec<Option<ObjectId>>>,
+    /// For a file at a commit: its text; `None` where it is absent there.
+    pub files: BTreeMap<(CommitId, RepoPath), Option<String>>,
+    /// The release commit that was asked for, as it was asked for, with the id it has or would have.
+    pub release: Option<(NewRelease, CommitId)>,
     /// For a component: the commits between its image's commit and the release commit that changed its paths.
     pub unproved: BTreeMap<ComponentName, Vec<CommitId>>,
 }
@@ -200,6 +206,26 @@ pub struct TagSeen {
     pub commit: CommitId,
     /// The name inside the tag object; `None` for a lightweight tag.
     pub header: Option<String>,
+    /// Where the commit is a release commit: the commit it stands on, from which it differs in version files only.
+    pub onto: Option<CommitId>,
+}
+
+impl TagSeen {
+    /// Whether this tag releases a commit: it stands there, or at a release commit on top of it.
+    pub fn releases(&self, commit: &CommitId) -> bool {
+        self.commit == *commit || self.onto.as_ref() == Some(commit)
+    }
+}
+
+/// A release commit as it is to be made: all that its id depends on, beside the pipeline's author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRelease {
+    /// The tag it is made for.
+    pub tag: String,
+    /// Its only parent.
+    pub onto: CommitId,
+    /// What it changes.
+    pub files: Vec<FileText>,
 }
 
 /// A build, whoever runs it.

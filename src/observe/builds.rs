@@ -5,7 +5,7 @@
 
 use google_cloud_build_v1::{client::CloudBuild as Client, model};
 use google_cloud_gax::paginator::ItemPaginator as _;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::Timestamp;
 
 use crate::error::Kind;
 use crate::io::http::Cause;
@@ -16,7 +16,7 @@ const MOST_BUILDS: usize = 500;
 /// More triggers than a project has in one region.
 const MOST_TRIGGERS: usize = 2_000;
 
-/// The builds of this tag by a component's trigger, the newest first. `since` is when the tag was made; clocks may differ a little.
+/// The builds of this tag by a component's trigger, the newest first, as far as they were created since then.
 pub async fn builds(
     client: &Client,
     settings: &CloudBuild,
@@ -37,8 +37,7 @@ async fn look(client: &Client, settings: &CloudBuild, trigger: &str, tag: &str, 
     // Only the parent is set: with a project id the client would ask the old address, which shows other builds.
     let parent = format!("projects/{}/locations/{}", settings.project, settings.location);
     let id = trigger_id(client, &parent, trigger).await?;
-    let from = since.checked_sub(5.minutes()).unwrap_or(since);
-    let filter = format!("trigger_id=\"{id}\" AND create_time>=\"{from}\"");
+    let filter = format!("trigger_id=\"{id}\" AND create_time>=\"{since}\"");
     let mut list = client.list_builds().set_parent(&parent).set_page_size(100).set_filter(filter).by_item();
     let mut found = Vec::new();
     let mut looked_at = 0;
@@ -46,7 +45,7 @@ async fn look(client: &Client, settings: &CloudBuild, trigger: &str, tag: &str, 
         let build = build.map_err(|why| said(&format!("the builds of trigger {trigger} in {parent}"), &why))?;
         looked_at += 1;
         if looked_at > MOST_BUILDS {
-            let many = format!("Trigger {trigger} in {parent} has more than {MOST_BUILDS} builds since {from}; they were not all read.");
+            let many = format!("Trigger {trigger} in {parent} has more than {MOST_BUILDS} builds since {since}; they were not all read.");
             return Err(Unseen::lasting(many));
         }
         if build.substitutions.get("TAG_NAME").is_some_and(|it| it == tag) {

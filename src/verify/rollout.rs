@@ -39,7 +39,7 @@ pub(super) fn judge(
             match seen.get(name).map(Seen::as_result) {
                 None => all.unknown.push(format!("The Deployment {name} was not looked at.")),
                 Some(Err(why)) => all.unknown.push(why.to_string()),
-                Some(Ok(None)) => all.waiting.push(format!("There is no Deployment {name}.")),
+                Some(Ok(None)) => all.waiting.push(format!("There is no Deployment {name} yet, or `workloads` names it wrongly.")),
                 Some(Ok(Some(workload))) => all.add(judge_one(name, image, workload, watched, now)),
             }
         }

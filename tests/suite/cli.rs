@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::support::proxy::Proxy;
 use crate::support::tls::Authority;
 use crate::support::world::{Rehearsal, git};
 
@@ -285,6 +286,73 @@ fn a_system_that_is_away_or_says_no_is_named_before_anything_is_begun() {
 }
 
 #[test]
+fn kubeconfigs_are_read_as_kubectl_reads_them() {
+    let stage = Stage::proved();
+    let good = stage.world.described["kubeconfig"].as_str().unwrap().to_owned();
+    let text = std::fs::read_to_string(&good).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = stage.dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let empty = file("empty-context", "apiVersion: v1\nkind: Config\ncurrent-context: \"\"\n");
+    let newline = file("token", "s3cr3t-t0k3n\n");
+    let token = file("token-file", &text.replace("user: {}", &format!("user: {{ tokenFile: {newline} }}")));
+    assert!(std::fs::read_to_string(&token).unwrap().contains("tokenFile"));
+    for (name, value) in [
+        ("a file that is not there", format!("/nowhere/config:{good}")),
+        ("an empty context before the right one", format!("{empty}:{good}")),
+        ("an empty entry", format!("{good}:")),
+        ("a token file that ends with a newline", token),
+    ] {
+        let output = stage.run(&["verify", "prod"], &case(name, 0, &[]).env("KUBECONFIG", value));
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    // A pod's service account is another cluster: a kubeconfig that cannot be used must not lead there.
+    let secret = file("broken", "users: [{name: u, user: {token: s3cr3t-t0k3n}\nclusters: 7\n");
+    let lost = file("lost", &text.replace("current-context: rehearsal", "current-context: elsewhere"));
+    let none = file("none", &text.replace("current-context: rehearsal", ""));
+    for (name, value, words) in [
+        ("missing", "/nowhere/config".to_owned(), "KUBECONFIG names /nowhere/config, which does not exist"),
+        ("broken", secret, "is not a kubeconfig: line "),
+        ("lost", lost, "elsewhere"),
+        ("none", none, "has no current context"),
+    ] {
+        let pod =
+            case(name, 2, &[]).env("KUBECONFIG", value).env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", "1");
+        let output = stage.run(&["verify", "prod"], &pod);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(words) && !said.contains("s3cr3t"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn the_cluster_is_reached_through_the_proxy_unless_it_is_exempt() {
+    let stage = Stage::proved();
+    let text = std::fs::read_to_string(stage.world.described["kubeconfig"].as_str().unwrap()).unwrap();
+    let proxy = Proxy::start(None);
+    let own = stage.dir.path().join("with-proxy");
+    let url = stage.world.url("kubernetes");
+    std::fs::write(
+        &own,
+        text.replace(&format!("server: \"{url}\""), &format!("server: \"{url}\", proxy-url: \"http://{}\"", proxy.authority())),
+    )
+    .unwrap();
+    let run = |case: Case| {
+        let output = stage.run(&["verify", "prod"], &case);
+        assert_eq!(output.status.code(), Some(0), "{}: {}", case.name, String::from_utf8_lossy(&output.stderr));
+    };
+    // 127.0.0.1 is exempt in this world; its NO_PROXY ends with a comma here, as people's do.
+    run(case("exempt", 0, &[])
+        .env("HTTPS_PROXY", "http://127.0.0.1:1")
+        .env("ALL_PROXY", "http://127.0.0.1:1")
+        .env("NO_PROXY", "127.0.0.1,"));
+    assert!(proxy.seen().is_empty());
+    run(case("the kubeconfig's own", 0, &[]).env("KUBECONFIG", own.display().to_string()));
+    assert!(proxy.seen().iter().any(|it| it.starts_with("CONNECT 127.0.0.1:")), "{:?}", proxy.seen());
+}
+
+#[test]
 fn an_environment_that_does_not_exist_is_guessed_at() {
     let stage = Stage::proved();
     for arguments in [&["promote", "--yes", "pord"][..], &["plan", "pord"], &["verify", "pord"], &["bump", "pord"]] {
@@ -405,7 +473,7 @@ fn a_command_line_that_is_wrong_is_told_whole_and_changes_nothing() {
         (&["explain", "--newest", "semver", "--tags", "."], 2, &[". cannot be read"]),
         (&["explain", "--newest", "semver", "--tags", "tags", "--output", "yaml"], 2, &["'yaml'", "text, json"]),
         (&["plan"], 2, &["no pipeline file in pipelines", "--pipeline"]),
-        (&["status", "--pipeline", "."], 2, &["The pipeline file . cannot be read"]),
+        (&["status", "--pipeline", "."], 2, &[". is not a file", "--pipeline"]),
         (&["ledger", "log", "-n", "0"], 2, &["'0'"]),
     ];
     for (arguments, code, says) in cases {

@@ -115,7 +115,9 @@ pub fn version_tags(repo: &Repository, template: &TagTemplate) -> Result<Version
             None if template.resembles(name) => found.lookalikes.push(name.to_owned()),
             None => {}
             Some(version) => match peel(repo, &reference)? {
-                Some((object, header, commit)) => found.tags.push(TagSeen { name: name.to_owned(), version, object, commit, header }),
+                Some((object, header, commit)) => {
+                    found.tags.push(TagSeen { name: name.to_owned(), version, object, commit, header, onto: None })
+                }
                 None => found.lookalikes.push(name.to_owned()),
             },
         }
