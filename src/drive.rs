@@ -4,22 +4,24 @@
 //! end in the same place: look again. What may go wrong in a row is counted, so that the loop ends.
 
 mod gates;
+mod patience;
 
 pub use gates::verify;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{self, Decision, Goal, Wants};
-use crate::error::{Error, Kind, Remedy, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::{Ending, Event, News, Outcome, Performed, Pipeline, Planned, RunId, Sighting, StepKey, Work};
 use crate::verify::Memory;
 use crate::world::{Appended, World};
+use patience::Patience;
 
-/// How often in a row something may fail or be lost before the loop gives up.
-const TRIES: u32 = 12;
+/// After how long a wait for a gate is explained by what the other gates see.
+const LASTING: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a person agreed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,16 @@ pub enum Consent {
 
 /// Finds out what would be done, and does nothing.
 pub async fn plan(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> Result<Ending> {
+    let mut patience = Patience::default();
+    loop {
+        match plan_once(world, pipeline, goal).await {
+            Err(error) => patience.survive(world, error, false).await?,
+            planned => return planned,
+        }
+    }
+}
+
+async fn plan_once(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> Result<Ending> {
     let mut seen = world.look(&Wants::default()).await?;
     if let Some(run) = seen.state.open.get(goal.environment()) {
         let hash = decide::plan_hash(&run.plan);
@@ -52,14 +64,22 @@ pub async fn plan(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> R
 
 /// Drives one environment to its goal.
 pub async fn drive(world: &mut impl World, pipeline: &Pipeline, goal: &Goal, consent: &Consent) -> Result<Ending> {
-    let mut driver = Driver { pipeline, goal, consent, claimed: false, failures: 0, waits: BTreeMap::new(), memory: Memory::default() };
-    let mut turned = Ok(driver.begin(world).await?);
+    let mut driver = Driver {
+        pipeline,
+        goal,
+        consent,
+        claimed: false,
+        patience: Patience::default(),
+        waits: BTreeMap::new(),
+        memory: Memory::default(),
+    };
+    let mut turned = driver.begin(world).await;
     loop {
         turned = match turned {
             Ok(Turn::Go(seen)) => driver.turn(world, *seen).await,
             Ok(Turn::End(ending)) => return Ok(ending),
             Err(error) => {
-                driver.survive(world, error).await?;
+                driver.patience.survive(world, error, driver.claimed).await?;
                 driver.begin(world).await
             }
         };
@@ -78,8 +98,7 @@ struct Driver<'a> {
     goal: &'a Goal,
     consent: &'a Consent,
     claimed: bool,
-    /// How often in a row a turn failed or was overtaken.
-    failures: u32,
+    patience: Patience,
     /// Since when something is waited for, and what was said about it last.
     waits: BTreeMap<String, (Timestamp, String)>,
     memory: Memory,
@@ -160,7 +179,7 @@ impl Driver<'_> {
     async fn record<W: World>(&mut self, world: &mut W, seen: Sighting, events: Vec<Event>) -> Result<Turn> {
         match world.append(&events).await? {
             Appended::Recorded { state, seq } => {
-                self.failures = 0;
+                self.patience.renew();
                 Ok(Turn::Go(Box::new(Sighting { state, seq: Some(seq), ..seen })))
             }
             Appended::Lost => self.again(world).await,
@@ -169,13 +188,7 @@ impl Driver<'_> {
 
     /// Somebody else was first: wait a little, look again.
     async fn again<W: World>(&mut self, world: &mut W) -> Result<Turn> {
-        self.failures += 1;
-        if self.failures > TRIES {
-            return Err(
-                Error::remote(format!("Others were faster {TRIES} times in a row.")).hint("Run the command again in a quieter moment.")
-            );
-        }
-        world.wait(pause(self.failures)).await?;
+        self.patience.overtaken(world).await?;
         Ok(Turn::Go(Box::new(world.look(&Wants::default()).await?)))
     }
 
@@ -219,15 +232,15 @@ impl Driver<'_> {
         };
         let run = self.run(&seen)?;
         let verdicts = gates::judge(self.pipeline, environment, wanted, &seen, &mut self.memory, world.now());
-        let titles: Vec<_> = environment.gates.iter().map(crate::model::GateSpec::title).collect();
         gates::ask(world, &verdicts, &mut self.memory).await?;
-        match gates::conclude(&titles, verdicts) {
+        match gates::conclude(&environment.gates, verdicts) {
             gates::Conclusion::Ready(evidence) => {
-                let passed = titles.into_iter().zip(evidence).enumerate();
+                let titles = environment.gates.iter().map(crate::model::GateSpec::title);
+                let passed = titles.zip(evidence).enumerate();
                 let passed = passed.map(|(position, (gate, evidence))| Event::Passed { run: run.clone(), position, gate, evidence });
                 self.passed(world, seen, passed.collect()).await
             }
-            gates::Conclusion::NotYet { gate, why, .. } => self.later(world, seen, &gate, &why).await,
+            gates::Conclusion::NotYet { waiting, .. } => self.later(world, seen, &waiting).await,
             gates::Conclusion::Failed(why) => {
                 let event = Event::Failed { run, why: why.clone() };
                 self.end(world, seen, vec![event], Err(Error::refused(format!("The gate {why}")))).await
@@ -239,8 +252,14 @@ impl Driver<'_> {
         }
     }
 
-    async fn later<W: World>(&mut self, world: &mut W, seen: Sighting, gate: &str, why: &str) -> Result<Turn> {
-        self.failures = 0;
+    async fn later<W: World>(&mut self, world: &mut W, seen: Sighting, waiting: &[(String, String)]) -> Result<Turn> {
+        self.patience.renew();
+        let Some(((gate, why), others)) = waiting.split_first() else { return Err(Error::bug("No gate waits, and not all are ready.")) };
+        self.mention(world, gate, why);
+        // What the other gates see explains a wait that lasts; in a short one it is only noise.
+        if self.waits.get(gate).is_some_and(|(since, _)| world.now().duration_since(*since) > LASTING) {
+            others.iter().for_each(|(gate, why)| self.mention(world, gate, why));
+        }
         // The gates know their own deadlines: one that is late has failed.
         self.hold_on(world, gate, why, Duration::MAX, "").await?;
         Ok(Turn::Go(Box::new(Sighting::of_ledger(seen.at, seen.state, seen.seq))))
@@ -258,34 +277,23 @@ impl Driver<'_> {
     /// Waits for something outside, for as long as it may take.
     async fn hold_on<W: World>(&mut self, world: &mut W, what: &str, why: &str, within: Duration, otherwise: &str) -> Result<()> {
         let now = world.now();
-        let (since, said) = self.waits.entry(what.to_owned()).or_insert_with(|| (now, String::new()));
-        let waited = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
+        let since = self.waits.get(what).map_or(now, |(since, _)| *since);
+        let waited = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         if waited > within {
             return Err(Error::new(Kind::RemoteFinal, otherwise).hint("Run the same command again: it resumes here."));
         }
-        if said != why {
-            why.clone_into(said);
-            world.tell(News::Waiting { what: what.to_owned(), why: why.to_owned() });
-        }
+        self.mention(world, what, why);
         // A little longer each time, as long as nothing is known about how long it takes.
         world.wait((waited / 8).clamp(Duration::from_millis(50), Duration::from_secs(5))).await
     }
 
-    /// A failure that may pass is looked at again; any other ends the command and leaves the run open.
-    async fn survive<W: World>(&mut self, world: &mut W, error: Error) -> Result<()> {
-        self.failures += 1;
-        // Before anything is begun a person is better served by a quick answer; a release under way deserves patience.
-        let tries = if self.claimed { TRIES / 2 } else { TRIES / 3 };
-        if error.remedy() != Remedy::Retry || self.failures > tries {
-            return Err(error);
+    /// Tells what is waited for, unless that was the last thing said about it.
+    fn mention<W: World>(&mut self, world: &mut W, what: &str, why: &str) {
+        let (_, said) = self.waits.entry(what.to_owned()).or_insert_with(|| (world.now(), String::new()));
+        if said != why {
+            why.clone_into(said);
+            world.tell(News::Waiting { what: what.to_owned(), why: why.to_owned() });
         }
-        let why = error.chain();
-        let (_, said) = self.waits.entry("trying again".to_owned()).or_insert_with(|| (world.now(), String::new()));
-        if *said != why {
-            said.clone_from(&why);
-            world.tell(News::Waiting { what: "trying again".to_owned(), why });
-        }
-        world.wait(pause(self.failures)).await
     }
 }
 
@@ -293,12 +301,8 @@ impl Driver<'_> {
 fn key(work: &Work) -> StepKey {
     match work {
         Work::CommitFile { .. } => StepKey::WriteOverlay,
-        Work::CreateTag(_) => StepKey::CutTag,
+        Work::CreateTag { .. } => StepKey::CutTag,
+        Work::AdvanceBranch(_) => StepKey::AdvanceBranch,
         Work::CreatePage(_) => StepKey::PublishPage,
     }
-}
-
-/// How long to wait before trying again: doubling, up to some seconds. The world adds jitter.
-fn pause(failures: u32) -> Duration {
-    Duration::from_millis(50) * 2_u32.pow(failures.min(7))
 }

@@ -29,8 +29,10 @@ pub enum Kind {
     Config,
     /// A gate, a guard or a policy says no.
     Refused,
-    /// A remote system did not answer, or answered with a passing fault.
+    /// A remote system is there, and did not answer in time or answered with a passing fault.
     Remote,
+    /// Nobody is there: the connection is refused, no route leads to it, its name is unknown. A wrong address is likelier than an outage.
+    Unreachable,
     /// A remote system answered with a final no: a permission, a missing repository, a protected branch.
     RemoteFinal,
     /// The ledger is damaged or is not the one expected.
@@ -102,6 +104,18 @@ impl Error {
         Self::new(Kind::Ledger, message)
     }
 
+    /// One error out of several: their sentences, one a line. A refusal weighs more than what is merely wrong.
+    pub fn together(mut problems: Vec<Self>) -> Self {
+        if problems.len() == 1 {
+            return problems.remove(0);
+        }
+        let refused = problems.iter().any(|it| it.kind == Kind::Refused);
+        let kind = if refused { Kind::Refused } else { problems.first().map_or(Kind::Bug, Self::kind) };
+        let line =
+            |it: &Self| it.hint.as_ref().map_or_else(|| format!("\n  - {}", it.chain()), |hint| format!("\n  - {} ({hint})", it.chain()));
+        Self::new(kind, format!("{} problems:{}", problems.len(), problems.iter().map(line).collect::<String>()))
+    }
+
     /// Adds what to do about it: one sentence.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -137,7 +151,7 @@ impl Error {
     pub fn remedy(&self) -> Remedy {
         match self.kind {
             Kind::Bug => Remedy::Bug,
-            Kind::Remote => Remedy::Retry,
+            Kind::Remote | Kind::Unreachable => Remedy::Retry,
             _ => Remedy::Stop,
         }
     }
@@ -148,7 +162,7 @@ impl Error {
             Kind::Bug => 1,
             Kind::Usage | Kind::Config => 2,
             Kind::Refused => 3,
-            Kind::Remote | Kind::RemoteFinal => 4,
+            Kind::Remote | Kind::Unreachable | Kind::RemoteFinal => 4,
             Kind::Ledger => 5,
             Kind::Busy => 6,
             Kind::Approval => 7,

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::io::git::{Expect, FileChange, NewCommit, Person, Pushed, Store};
-use crate::model::{CommitId, EnvName, ObjectId, PipelineName, RefName, RepoPath};
+use crate::model::{EnvName, ObjectId, PipelineName, RefName, RepoPath};
 
 /// The only file of a lease's commit; its content is the holder's name.
 const FILE: &str = "holder";
@@ -45,13 +45,18 @@ pub fn look(store: &Store, name: &RefName) -> Result<Option<Held>> {
     Ok(Some(Held { object: commit.object().clone(), holder }))
 }
 
-/// Takes the lease, or shows a sign of life. `nonce` makes every commit another one. Blocks.
-pub fn take(store: &Store, name: &RefName, expect: &Expect, by: &Person, holder: &str, nonce: &str) -> Result<Taken> {
+/// Makes a sign of life in the cache. `nonce` makes every one another one. Blocks.
+pub fn sign(store: &Store, by: &Person, holder: &str, nonce: &str) -> Result<ObjectId> {
     let files = [FileChange { path: RepoPath::parse(FILE).map_err(Error::bug)?, bytes: format!("{holder}\n").into_bytes() }];
     let message = format!("lease: {holder}\n\nNonce: {nonce}\n");
-    let commit: CommitId = store.commit(&NewCommit { parent: None, files: &files, alone: true, by, message: &message })?;
-    Ok(match store.swap(commit.object(), name, expect)? {
-        Pushed::Landed => Taken::Ours(commit.object().clone()),
+    let commit = store.commit(&NewCommit { parent: None, files: &files, alone: true, by, message: &message })?;
+    Ok(commit.object().clone())
+}
+
+/// Takes the lease, or renews it, with this sign of life. Blocks.
+pub fn take(store: &Store, name: &RefName, expect: &Expect, sign: &ObjectId) -> Result<Taken> {
+    Ok(match store.swap(sign, name, expect)? {
+        Pushed::Landed => Taken::Ours(sign.clone()),
         Pushed::Lost(_) => Taken::Lost,
         Pushed::Refused(why) => Taken::Unsupported(why),
     })

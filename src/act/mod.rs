@@ -1,12 +1,13 @@
 //! Hands: one piece of work, one write, and what the server said.
 //!
-//! Here: the overlay commit, the tag, the release page, the lease.
+//! Here: the overlay commit, the release commit, the tag, the release page, the lease.
 //! Never here: looking whether it is needed, or trying again: the loop does both.
 //! Start reading at `overlay.rs`. Used by `live` only.
 
 pub mod lease;
 pub mod overlay;
 pub mod page;
+pub mod release;
 pub mod tag;
 
 use crate::model::RunId;

@@ -1,6 +1,7 @@
 //! The release page on GitHub.
 
 use crate::error::{Error, Result};
+use crate::io::http::Cause;
 use crate::model::{GitHub, Outcome, PageWrite, Performed, Secret};
 
 /// GitHub cuts release notes off at this many characters.
@@ -54,6 +55,9 @@ fn failed(github: &GitHub, doing: &str, why: octocrab::Error) -> Error {
         Some((401 | 403 | 404, said)) => Error::remote_final(format!("GitHub does not allow {doing} in {place}: {said}"))
             .hint(format!("The token {} needs “contents: write” on this repository.", github.token)),
         Some((status, said)) => Error::remote(format!("GitHub answered {status} to {doing} in {place}: {said}")),
-        None => Error::remote(format!("GitHub did not answer to {doing} in {place}.")).because(why),
+        None => {
+            let cause = Cause::of(&why);
+            Error::new(cause.kind(), format!("GitHub did not answer to {doing} in {place}: {cause}."))
+        }
     }
 }

@@ -75,9 +75,16 @@ pub(super) fn run(args: Args, out: &Out) -> Result<()> {
     let mut problems = Vec::new();
     let policy = read_policy(&args, &mut problems);
     let current = args.current.as_deref().and_then(|it| read_pin(it).map_err(|why| problems.push(why)).ok());
-    let list = input::read_text(&args.tags, LARGEST)?;
-    let list = TagList::parse(&list, &args.tags.display().to_string(), &mut problems);
-    let Some(policy) = policy.filter(|_| problems.is_empty()) else { return Err(Error::usage(problems.join("\n"))) };
+    let list = match input::read_text(&args.tags, LARGEST) {
+        Ok(text) => TagList::parse(&text, &input::name(&args.tags), &mut problems),
+        Err(why) => {
+            problems.push(why.chain());
+            TagList::default()
+        }
+    };
+    let Some(policy) = policy.filter(|_| problems.is_empty()) else {
+        return Err(Error::together(problems.into_iter().map(Error::usage).collect()));
+    };
     let history = read_history(&args, &policy)?;
     let listing = Listing { tags: list.images, requests: 0 };
     let facts =

@@ -7,7 +7,8 @@ use super::Global;
 use crate::decide::Goal;
 use crate::drive::{self, Consent};
 use crate::error::{Error, Result};
-use crate::io::{cache, signals};
+use crate::io::cache;
+use crate::io::signals::Stop;
 use crate::live::Live;
 use crate::model::{Ending, EnvName, Environment, Pipeline, Source};
 use crate::report::{Out, Progress, ending};
@@ -80,9 +81,9 @@ pub(super) fn drive(pipeline: &Arc<Pipeline>, reach: &Reach, goal: &Goal, consen
     let progress = Arc::new(Progress::new());
     let mut live = live(pipeline, reach, true, progress.clone())?;
     let (ended, ledger) = block_on(async {
-        let stopper = live.stopper();
+        let (stopper, mut stop) = (live.stopper(), Stop::listen()?);
         let signals = tokio::spawn(async move {
-            signals::asked_to_stop().await;
+            stop.wanted().await;
             stopper.notify_one();
         });
         let ended = drive::drive(&mut live, pipeline, goal, consent).await;

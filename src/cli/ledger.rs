@@ -22,8 +22,8 @@ enum Command {
     /// Tell what happened, newest first.
     Log {
         /// At most this many records.
-        #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
-        limit: usize,
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
         /// Nothing from before this: a time such as 2026-01-31T12:00:00Z, or a date.
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Option<Timestamp>,
@@ -46,7 +46,7 @@ pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
     let place = args.place.ledger(global)?;
     match args.command {
         Command::Log { limit, since } => {
-            let entries = place.newest(limit, since)?;
+            let entries = place.newest(limit as usize, since)?;
             ledger::log(&entries, out);
             Ok(())
         }
@@ -65,7 +65,9 @@ pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
             ledger::verified(&report, out);
             match report.ok() {
                 true => Ok(()),
-                false => Err(Error::ledger(format!("The ledger did not pass: {}.", ledger::count(report.findings.len(), "finding")))),
+                false => Err(Error::ledger(format!("The ledger did not pass: {}.", ledger::count(report.findings.len(), "finding"))).hint(
+                    "Find out who wrote these commits, and put the branch back to its last commit that passes; a clone of it may have more.",
+                )),
             }
         }
     }

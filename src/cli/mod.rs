@@ -127,7 +127,9 @@ fn misread(why: &clap::Error, words: &[OsString]) -> u8 {
         || arguments.windows(2).any(|it| matches!([it[0].as_ref(), it[1].as_ref()], ["--output" | "-o", "json"]));
     if why.use_stderr() && json {
         let text = why.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // What follows is how to call it: of no use to a program.
+        let said = text.split_once("\n\nUsage:").or_else(|| text.split_once("\n\nFor more")).map_or(&*text, |it| it.0);
+        let message = said.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
         Out::new(true).json(&serde_json::json!({ "error": { "message": message, "hint": null, "exitCode": 2 } }));
     }
     // Help and version are no errors: clap prints them to standard output.

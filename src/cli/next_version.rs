@@ -126,7 +126,7 @@ struct Wire {
 }
 
 fn read_messages(file: &Path) -> Result<Vec<Given>> {
-    let shown = file.display();
+    let shown = input::name(file);
     let wire: Vec<Wire> = serde_json::from_str(&input::read_text(file, LARGEST)?).map_err(|why| {
         Error::usage(format!("{shown} is not a JSON list of commits, each {{\"sha\", \"msg\", \"merge\"}}, oldest first.")).because(why)
     })?;
@@ -138,7 +138,7 @@ fn read_messages(file: &Path) -> Result<Vec<Given>> {
             Err(why) => problems.push(format!("{shown}, commit {}: {why}", at + 1)),
         }
     }
-    if problems.is_empty() { Ok(given) } else { Err(Error::usage(problems.join("\n"))) }
+    if problems.is_empty() { Ok(given) } else { Err(Error::together(problems.into_iter().map(Error::usage).collect())) }
 }
 
 fn tell(template: &TagTemplate, tag: Option<&str>, next: &Next, out: &Out) {

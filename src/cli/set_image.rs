@@ -36,10 +36,10 @@ pub(super) fn run(args: Args, out: &Out) -> Result<()> {
     }
     match edited(&args.path, &edits) {
         Ok(done) if problems.is_empty() => write(&done, out),
-        Ok(_) => Err(overlay::together(problems)),
+        Ok(_) => Err(Error::together(problems)),
         Err(more) => {
             problems.extend(more);
-            Err(overlay::together(problems))
+            Err(Error::together(problems))
         }
     }
 }

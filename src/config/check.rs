@@ -56,7 +56,7 @@ impl<'p> Check<'p> {
 
     /// Parses a value; the parser's sentence becomes the problem.
     pub(super) fn parse<T>(&mut self, given: &At<String>, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
-        parse(&given.value).map_err(|why| self.wrong(&given.at, one_line(&why))).ok()
+        parse(&given.value).map_err(|why| self.wrong(&given.at, why.trim_end_matches('.'))).ok()
     }
 
     /// A required value that is parsed.
@@ -205,15 +205,6 @@ pub(super) fn word(text: &str) -> Result<String, String> {
         return Err(format!("“{}” has a blank in it or is empty.", text.escape_debug()));
     }
     Ok(text.to_owned())
-}
-
-/// A sentence for one line: parsers of regular expressions draw pictures, and the caret is ours already.
-fn one_line(why: &str) -> String {
-    let why: String = match why.split_once(" regex parse error:") {
-        Some((head, picture)) => format!("{head} {}", picture.lines().last().unwrap_or_default().trim_start_matches("error: ")),
-        None => why.to_owned(),
-    };
-    why.trim_end_matches('.').replace('\n', " ")
 }
 
 /// Names that are taken: notes the second use of each.

@@ -37,6 +37,7 @@ pub(super) struct File {
 
 /// The repository the images are built from.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 pub(super) struct App {
     /// Its address: https://, ssh://, file:// or user@host:path.
@@ -50,6 +51,10 @@ pub(super) struct App {
     /// The version of the first release, when there is no tag yet.
     #[serde(default)]
     pub(super) initial: Field<String>,
+    /// Files of the app repository that hold the version: a release commit on top of the proved commit writes them. Default: none, the tag stands at
+    /// the proved commit itself.
+    #[serde(default)]
+    pub(super) version_files: Field<Vec<Field<String>>>,
     /// The token to log in with, as `env:NAME` or `file:PATH`. Default: the git credentials of the machine.
     #[serde(default)]
     #[schemars(extend("pattern" = SECRET))]
@@ -257,10 +262,10 @@ pub(super) struct CloudBuild {
     pub(super) location: Field<String>,
     /// The trigger (its name or id) of each component.
     pub(super) triggers: Field<Entries<String>>,
-    /// How long after the tag a build has to appear. Default: `5m`.
+    /// How long a command waits for a build of the tag to appear. Default: `5m`.
     #[serde(default)]
     pub(super) appears_within: Field<String>,
-    /// How long after the tag a build has to have succeeded. Default: `60m`.
+    /// How long a command waits for the builds of the tag to succeed. Default: `60m`.
     #[serde(default)]
     pub(super) finishes_within: Field<String>,
 }

@@ -5,7 +5,6 @@
 const LATER: &[(&str, &str, &str)] = &[
     ("File", "hooks", "programs called at named moments of a release"),
     ("File", "notify", "messages to a chat about a release"),
-    ("App", "versionFiles", "a release commit that writes the version into files"),
     ("Landing", "pullRequest", "landing a change through a pull request"),
     ("Environment", "approvals", "a person's approval before a plan is carried out"),
     ("Environment", "windows", "times at which nothing moves"),

@@ -24,14 +24,14 @@ mod validate;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::io::folder;
+use crate::io::files;
 use crate::model::Pipeline;
 
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 
 /// A pipeline file is a page or two; anything near this is not one.
-const LARGEST_FILE: u64 = 1024 * 1024;
+const LARGEST_FILE: usize = 1024 * 1024;
 
 /// Where pipeline files live, below the directory of the command.
 const FOLDER: &str = "pipelines";
@@ -39,9 +39,8 @@ const FOLDER: &str = "pipelines";
 /// Reads a pipeline file.
 pub fn load(path: &Path) -> Result<Pipeline> {
     let shown = path.display().to_string();
-    let text = folder::read_text(path, LARGEST_FILE).map_err(|why| {
-        Error::config(format!("The pipeline file {shown} cannot be read.")).hint("Name another one with --pipeline FILE.").because(why)
-    })?;
+    let text = files::read_text(path, LARGEST_FILE)
+        .map_err(|why| why.hint("This is the pipeline file; name another one with --pipeline FILE."))?;
     parse(&shown, &text).map_err(|problems| Error::config(problems.to_string().trim_end()))
 }
 
@@ -62,7 +61,7 @@ pub fn find(explicit: Option<&Path>, cwd: &Path) -> Result<PathBuf> {
         return Ok(below(cwd, path));
     }
     let within = below(cwd, Path::new(FOLDER));
-    let found = folder::files_with_extension(&within, &["yaml", "yml"])
+    let found = files::files_with_extension(&within, &["yaml", "yml"])
         .map_err(|why| Error::config(format!("The folder {} cannot be read.", within.display())).because(why))?;
     match &found[..] {
         [only] => Ok(only.clone()),

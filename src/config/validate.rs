@@ -1,10 +1,11 @@
 //! From the shapes of a pipeline file to the model: every value parsed, every name resolved, every problem noted.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::model::{
     App, BranchName, Component, ComponentName, ConfigRepo, Environment, GitHub, Landing, LedgerSettings, PathPattern, Pipeline,
-    PipelineName, RefName, RegistryAuth, RegistrySettings, RepoUrl, Tag, TagTemplate, Version,
+    PipelineName, RefName, RegistryAuth, RegistrySettings, RepoPath, RepoUrl, Tag, TagTemplate, Version,
 };
 
 use super::{
@@ -47,13 +48,27 @@ fn app(check: &mut Check<'_>, app: At<file::App>) -> Option<App> {
     let branch = check.or(app.branch, branch(defaults::BRANCH), BranchName::parse);
     let tag = check.or(app.tag, TagTemplate::default(), tag_template);
     let initial = check.or(app.initial, None, |it| Version::parse(it).map(Some));
+    let version_files = version_files(check, app.version_files);
     let token = check.optional_secret(app.token);
     let github = match app.github {
         Field::Absent => Some(None),
         Field::Bad => None,
         Field::Given(it) => github(check, it, token.clone().flatten()).map(Some),
     };
-    Some(App { repo: repo?, token: token?, branch: branch?, tag: tag?, initial: initial?, version_files: Vec::new(), github: github? })
+    let (version_files, github) = (version_files?, github?);
+    Some(App { repo: repo?, token: token?, branch: branch?, tag: tag?, initial: initial?, version_files, github })
+}
+
+fn version_files(check: &mut Check<'_>, files: Field<Vec<Field<String>>>) -> Option<Vec<RepoPath>> {
+    let mut known = BTreeSet::new();
+    match files {
+        Field::Absent => Some(Vec::new()),
+        Field::Bad => None,
+        Field::Given(it) => check.items(it.value, |text| match RepoPath::parse(text)? {
+            it if !known.insert(it.clone()) => Err(format!("“{text}” is named twice.")),
+            it => Ok(it),
+        }),
+    }
 }
 
 fn github(check: &mut Check<'_>, github: At<file::GitHub>, token_of_app: Option<crate::model::SecretRef>) -> Option<GitHub> {

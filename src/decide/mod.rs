@@ -18,6 +18,7 @@ mod plan_bump;
 mod plan_promotion;
 mod settle;
 pub mod survey;
+mod version_files;
 mod wants;
 
 pub use gates::gates_of;

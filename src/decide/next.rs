@@ -4,8 +4,8 @@ use super::settle::{known, settle};
 use super::{Decision, GateWants, Goal, Wants, builds, plan_bump, plan_promotion};
 use crate::error::{Error, Result};
 use crate::model::{
-    CommitId, Environment, ImageMove, OpenRun, Outcome, OverlayWrite, PageWrite, Pipeline, Proved, ProvedImage, Sighting, Step, StepKey,
-    TagCut,
+    BranchAdvance, CommitId, Environment, ImageMove, OpenRun, Outcome, OverlayWrite, PageWrite, Pipeline, Proved, ProvedImage, Sighting,
+    Step, StepKey, TagCut,
 };
 
 /// Decides what to do next. An error ends the command and leaves an open run open.
@@ -30,14 +30,14 @@ fn carry_on(pipeline: &Pipeline, environment: &Environment, run: &OpenRun, seen:
     if let Some(step) = &run.intended {
         return settle(pipeline, run, step, seen);
     }
-    // A refused release page harms nobody; a refused tag or overlay ends the run.
-    if let Some(why) = run.done.iter().filter(|it| it.step.key() != StepKey::PublishPage).find_map(|it| match &it.outcome {
+    // A refused tag or overlay ends the run.
+    if let Some(why) = run.done.iter().filter(|it| !it.step.key().may_be_refused()).find_map(|it| match &it.outcome {
         Outcome::Refused { why } => Some(why),
         Outcome::Landed { .. } => None,
     }) {
         return Ok(Decision::Fail(why.clone()));
     }
-    if let Some(step) = cut(run) {
+    if let Some(step) = cut(run).or_else(|| advance(run)) {
         return Ok(Decision::Announce { first: Vec::new(), step });
     }
     if writes(run) && run.outcome(StepKey::WriteOverlay).is_none() {
@@ -70,7 +70,16 @@ fn cut(run: &OpenRun) -> Option<Step> {
 /// The step that cuts a planned tag.
 pub(super) fn first_cut(run: crate::model::RunId, tag: &crate::model::PlannedTag, time: i64) -> Step {
     let message = super::plan_promotion::tag_message(tag);
-    Step::CutTag(TagCut { run, name: tag.name.clone(), version: tag.version, commit: tag.commit.clone(), message, time })
+    let (name, commit, release) = (tag.name.clone(), tag.commit.clone(), tag.release.clone());
+    Step::CutTag(TagCut { run, name, version: tag.version, commit, release, message, time })
+}
+
+/// The branch's move to the release commit that the tag brought, which is still to be done.
+fn advance(run: &OpenRun) -> Option<Step> {
+    let tag = run.plan.tag.as_ref().filter(|_| run.outcome(StepKey::AdvanceBranch).is_none())?;
+    let release = tag.release.as_ref()?;
+    let (run, commit, onto) = (run.id.clone(), tag.commit.clone(), release.onto.clone());
+    Some(Step::AdvanceBranch(BranchAdvance { run, tag: tag.name.clone(), commit, onto }))
 }
 
 /// Whether the run writes the overlay at all.

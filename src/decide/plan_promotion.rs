@@ -5,11 +5,11 @@ use super::equivalence;
 use super::pins::pins;
 use super::plan_bump::{refuse_hold, run_id};
 use super::settle::known;
-use super::{AppWants, Decision, Wants, next};
+use super::{AppWants, Decision, Wants, next, version_files};
 use crate::error::{Error, Result};
 use crate::model::{
-    AppSeen, Brief, BriefCommit, CommitId, ComponentName, Environment, ImageMove, Pin, Pipeline, Plan, PlannedTag, Proved, ProvedImage,
-    ReleaseFrom, RunKind, Sighting, Source, Tag,
+    AppSeen, Brief, BriefCommit, CommitId, ComponentName, Environment, ImageMove, NewRelease, Pin, Pipeline, Plan, PlannedTag, Proved,
+    ProvedImage, ReleaseCommit, ReleaseFrom, RunKind, Sighting, Source, Tag, TagSeen,
 };
 
 /// Decides whether and how an environment that is released to is to move.
@@ -21,7 +21,8 @@ pub(super) fn plan(pipeline: &Pipeline, environment: &Environment, seen: &Sighti
     refuse_hold(environment, seen)?;
     let proved = proved(release, seen)?;
     let overlays = vec![(environment.name.clone(), None), (release.from.clone(), None)];
-    let wants = Wants { overlays, app: Some(AppWants { history: true, sources: Vec::new() }), ..Wants::default() };
+    let of_app = AppWants { history: true, ..AppWants::default() };
+    let wants = Wants { overlays, app: Some(of_app.clone()), ..Wants::default() };
     let (Some(overlay), Some(before), Some(app)) = (seen.overlays.get(&environment.name), seen.overlays.get(&release.from), &seen.app)
     else {
         return Ok(Decision::Look(wants));
@@ -34,11 +35,16 @@ pub(super) fn plan(pipeline: &Pipeline, environment: &Environment, seen: &Sighti
     let imaged = imaged(release, proved)?;
     let commit = equivalence::release_commit(app, &imaged)?;
     let sources: Vec<_> = imaged.iter().map(|(component, image)| (component.clone(), image.clone(), commit.clone())).collect();
-    if sources.iter().any(|(component, image, _)| !app.sources.contains_key(&(component.clone(), image.clone()))) {
-        return Ok(Decision::Look(Wants { app: Some(AppWants { history: true, sources }), ..wants }));
+    let files: Vec<_> = pipeline.app.version_files.iter().map(|it| (commit.clone(), it.clone())).collect();
+    let of_app = AppWants { sources, files, ..of_app };
+    if !has(app, &of_app) {
+        return Ok(Decision::Look(Wants { app: Some(of_app), ..wants }));
     }
     equivalence::prove(app, &imaged, &commit)?;
-    let (tag, warnings) = tag(pipeline, app, &commit)?;
+    let (tag, warnings) = match tag(pipeline, app, &commit)? {
+        Tagged::As(tag, warnings) => (*tag, warnings),
+        Tagged::Behind(release) => return Ok(Decision::Look(Wants { app: Some(AppWants { release: Some(release), ..of_app }), ..wants })),
+    };
     let name = Tag::parse(&tag.name).map_err(|why| Error::config(format!("The release tag cannot be an image tag: {why}")))?;
     let pinned = pins(environment, known(overlay, "the overlay")?)?;
     let moves: Vec<_> =
@@ -99,21 +105,41 @@ fn imaged(release: &ReleaseFrom, proved: &Proved) -> Result<Vec<(ComponentName, 
         .hint("A release is cut at the commit that was proved: the tags need their commit in them, as the pattern's group `commit`."))
 }
 
-/// The tag, and what a person should know about it.
-fn tag(pipeline: &Pipeline, app: &AppSeen, commit: &CommitId) -> Result<(PlannedTag, Vec<String>)> {
-    Ok(match bump::plan_version(app, &pipeline.app.tag, pipeline.app.initial, commit)? {
-        PlannedVersion::AlreadyTagged { tag, warnings } => {
-            let (name, version, commit) = (tag.name, tag.version, commit.clone());
-            (PlannedTag { name, version, previous: None, level: None, commit, exists: true, brief: Brief::default() }, warnings)
+/// Whether the app repository was looked at for all of this.
+fn has(app: &AppSeen, wants: &AppWants) -> bool {
+    let sources = wants.sources.iter().all(|(component, image, _)| app.sources.contains_key(&(component.clone(), image.clone())));
+    sources && wants.files.iter().all(|it| app.files.contains_key(it))
+}
+
+/// The tag of a commit.
+enum Tagged {
+    /// This one, and what a person should know about it.
+    As(Box<PlannedTag>, Vec<String>),
+    /// It will stand at this release commit, whose id is not known yet.
+    Behind(NewRelease),
+}
+
+fn tag(pipeline: &Pipeline, app: &AppSeen, onto: &CommitId) -> Result<Tagged> {
+    let (name, next) = match bump::plan_version(app, &pipeline.app.tag, pipeline.app.initial, onto)? {
+        PlannedVersion::AlreadyTagged { tag: TagSeen { name, version, commit, .. }, warnings } => {
+            let (previous, level, release, exists, brief) = (None, None, None, true, Brief::default());
+            return Ok(Tagged::As(Box::new(PlannedTag { name, version, previous, level, commit, release, exists, brief }), warnings));
         }
-        PlannedVersion::Cut { tag, next } => {
-            let commits =
-                next.commits.into_iter().map(|it| BriefCommit { id: it.id, subject: it.subject, class: it.class.to_string() }).collect();
-            let (commit, brief) = (commit.clone(), Brief { commits, cut: None });
-            let (version, previous, level) = (next.next, next.previous, next.level);
-            (PlannedTag { name: tag, version, previous, level, commit, exists: false, brief }, next.warnings)
-        }
-    })
+        PlannedVersion::Cut { tag, next } => (tag, next),
+    };
+    let (version, previous, level) = (next.next, next.previous, next.level);
+    let files = version_files::changed(app, onto, &pipeline.app.version_files, previous, version)?;
+    let (commit, release) = if files.is_empty() {
+        (onto.clone(), None)
+    } else {
+        let new = NewRelease { tag: name.clone(), onto: onto.clone(), files };
+        let Some((_, commit)) = app.release.as_ref().filter(|it| it.0 == new) else { return Ok(Tagged::Behind(new)) };
+        let files = new.files.into_iter().map(|it| it.path).collect();
+        (commit.clone(), Some(ReleaseCommit { onto: new.onto, files, replaces: previous }))
+    };
+    let commits = next.commits.into_iter().map(|it| BriefCommit { id: it.id, subject: it.subject, class: it.class.to_string() }).collect();
+    let (exists, brief) = (false, Brief { commits, cut: None });
+    Ok(Tagged::As(Box::new(PlannedTag { name, version, previous, level, commit, release, exists, brief }), next.warnings))
 }
 
 fn image_move(

@@ -2,10 +2,11 @@
 
 use super::overlay::{self, Edit, Field};
 use super::pins::pin;
-use super::{AppWants, Decision, Wants};
+use super::{AppWants, Decision, Wants, version_files};
 use crate::error::{Error, Result};
 use crate::model::{
-    OpenRun, Outcome, OverlaySeen, OverlayWrite, PageWrite, Pin, Pipeline, RefName, Seen, Sighting, Step, TagCut, TagSeen, Work,
+    AppSeen, BranchAdvance, CommitId, OpenRun, Outcome, OverlaySeen, OverlayWrite, PageWrite, Pin, Pipeline, RefName, RepoPath, Seen,
+    Sighting, Step, TagCut, Work,
 };
 
 /// Decides about the write that the run announced.
@@ -16,9 +17,12 @@ pub(super) fn settle(pipeline: &Pipeline, run: &OpenRun, step: &Step, seen: &Sig
             Some(overlay) => settle_overlay(write, known(overlay, "the overlay")?),
         },
         Step::CutTag(cut) => match &seen.app {
-            // With its history: another machine may have planned this, and a tag can only be put on a commit that is here.
-            None => Ok(Decision::Look(Wants { app: Some(AppWants { history: true, ..AppWants::default() }), ..Wants::default() })),
-            Some(app) => Ok(settle_tag(pipeline, cut, &known(app, "the app repository's tags")?.tags)),
+            None => Ok(Decision::Look(history(files(cut)))),
+            Some(app) => settle_tag(pipeline, cut, known(app, "the app repository's tags")?),
+        },
+        Step::AdvanceBranch(advance) => match &seen.app {
+            None => Ok(Decision::Look(history(Vec::new()))),
+            Some(app) => Ok(settle_branch(pipeline, advance, known(app, "the app branch")?)),
         },
         Step::PublishPage(page) => match &seen.page {
             None => Ok(Decision::Look(Wants { page: Some(page.tag.clone()), ..Wants::default() })),
@@ -27,9 +31,19 @@ pub(super) fn settle(pipeline: &Pipeline, run: &OpenRun, step: &Step, seen: &Sig
     }
 }
 
-/// What was seen, or the reason why not as an error that trying again may heal.
+/// The app repository with its history: another machine may have planned this, and a tag can only be put on a commit that is here.
+fn history(files: Vec<(CommitId, RepoPath)>) -> Wants {
+    Wants { app: Some(AppWants { history: true, files, ..AppWants::default() }), ..Wants::default() }
+}
+
+/// The files that the release commit of a tag changes, as they are before.
+fn files(cut: &TagCut) -> Vec<(CommitId, RepoPath)> {
+    cut.release.iter().flat_map(|it| it.files.iter().map(|file| (it.onto.clone(), file.clone()))).collect()
+}
+
+/// What was seen, or the reason why not as an error of its kind.
 pub(super) fn known<'a, T>(seen: &'a Seen<T>, what: &str) -> Result<&'a T> {
-    seen.as_result().map_err(|why| Error::remote(format!("Looking at {what} failed: {why}")))
+    seen.as_result().map_err(|why| Error::new(why.kind, format!("Looking at {what} failed: {why}")))
 }
 
 /// The overlay says what we meant, what we expected to replace, or something else.
@@ -74,9 +88,16 @@ fn landed(object: crate::model::ObjectId, reference: &str, adopted: bool) -> Out
 }
 
 /// A tag is compared by the commit behind it, never by its name alone.
-fn settle_tag(pipeline: &Pipeline, cut: &TagCut, tags: &[TagSeen]) -> Decision {
-    match tags.iter().find(|it| it.name == cut.name) {
-        None => Decision::Act(Work::CreateTag(cut.clone())),
+fn settle_tag(pipeline: &Pipeline, cut: &TagCut, app: &AppSeen) -> Result<Decision> {
+    Ok(match app.tags.iter().find(|it| it.name == cut.name) {
+        None if files(cut).iter().any(|it| !app.files.contains_key(it)) => Decision::Look(history(files(cut))),
+        None => {
+            let files = match &cut.release {
+                Some(it) => version_files::changed(app, &it.onto, &it.files, it.replaces, cut.version)?,
+                None => Vec::new(),
+            };
+            Decision::Act(Work::CreateTag { step: cut.clone(), files })
+        }
         Some(tag) if tag.commit == cut.commit && tag.header.as_ref().is_none_or(|it| *it == cut.name) => {
             let reference = RefName::tag(&cut.name).map_or_else(|_| cut.name.clone(), |it| it.to_string());
             Decision::Adopt(landed(tag.object.clone(), &reference, true))
@@ -88,6 +109,26 @@ fn settle_tag(pipeline: &Pipeline, cut: &TagCut, tags: &[TagSeen]) -> Decision {
                 pipeline.app.repo,
                 tag.commit.short(),
                 cut.commit.short()
+            ),
+        }),
+    })
+}
+
+/// The branch is where the release commit stands on, has it already, or went its own way: then the commit stays behind its tag.
+fn settle_branch(pipeline: &Pipeline, advance: &BranchAdvance, app: &AppSeen) -> Decision {
+    let branch = &pipeline.app.branch;
+    match app.history.first() {
+        Some(tip) if tip.id == advance.onto => Decision::Act(Work::AdvanceBranch(advance.clone())),
+        _ if app.history.iter().any(|it| it.id == advance.commit) => {
+            Decision::Adopt(landed(advance.commit.object().clone(), branch.as_str(), true))
+        }
+        tip => Decision::Adopt(Outcome::Refused {
+            why: format!(
+                "{branch} has moved on to {} since {}: the release commit {} stays behind the tag {} and is not on the branch.",
+                tip.map_or("nothing", |it| it.id.short()),
+                advance.onto.short(),
+                advance.commit.short(),
+                advance.tag
             ),
         }),
     }

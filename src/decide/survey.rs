@@ -63,7 +63,7 @@ pub fn survey(pipeline: &Pipeline, environment: &Environment, seen: &Sighting, c
             Vec::new()
         }),
         Some(Seen::Unknown(why)) => {
-            unknown.push(why.clone());
+            unknown.push(why.to_string());
             Vec::new()
         }
         None => Vec::new(),
@@ -97,10 +97,10 @@ fn newest(
     let follow = follows.iter().find(|it| it.component == *component)?;
     let listing = match seen.listings.get(&follow.image)? {
         Seen::Known(listing) => listing,
-        Seen::Unknown(why) => return Some(Err(why.clone())),
+        Seen::Unknown(why) => return Some(Err(why.to_string())),
     };
     let history = match &seen.app {
-        Some(Seen::Unknown(why)) => return Some(Err(why.clone())),
+        Some(Seen::Unknown(why)) => return Some(Err(why.to_string())),
         other => other.as_ref().and_then(|it| it.known()).map(|it| it.history.as_slice()),
     };
     let facts = Facts { listing, history, current: (*pin != Pin::default()).then_some(pin), now: seen.at };

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{CommitId, ComponentName, EnvName, ImageMove, Repository, RunId, Tag};
+use crate::model::{CommitId, ComponentName, EnvName, ImageMove, NewRelease, RepoPath, Repository, RunId, Tag};
 
 /// What a look has to bring, besides the ledger's tip.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +30,10 @@ pub struct AppWants {
     pub history: bool,
     /// The source of each component at the commit of its image and at the release commit.
     pub sources: Vec<(ComponentName, CommitId, CommitId)>,
+    /// These files at these commits.
+    pub files: Vec<(CommitId, RepoPath)>,
+    /// The id of this release commit.
+    pub release: Option<NewRelease>,
 }
 
 /// The builds of a release tag.

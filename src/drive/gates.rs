@@ -1,5 +1,6 @@
 //! The gates' part of the loop: all of them judged on one sighting.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -65,31 +66,43 @@ pub(super) async fn ask<W: World>(world: &mut W, verdicts: &[Verdict], memory: &
 /// What the verdicts come to together.
 pub(super) enum Conclusion {
     Ready(Vec<Evidence>),
-    NotYet { gate: String, why: String, blind: bool },
+    /// What each gate says that is not ready; blind when the first of them could not be seen.
+    NotYet {
+        waiting: Vec<(String, String)>,
+        blind: bool,
+    },
     Failed(String),
     Superseded(String),
 }
 
 /// One gate that failed fails the run; all have to be ready at the same look.
-pub(super) fn conclude(titles: &[String], verdicts: Vec<Verdict>) -> Conclusion {
-    let (mut ready, mut waiting) = (Vec::new(), None);
-    for (gate, verdict) in titles.iter().zip(verdicts) {
+///
+/// The gates look at the same thing from several sides: one says that it is late, another knows what a pod complains
+/// about. So whatever is not ready is told together.
+pub(super) fn conclude(gates: &[GateSpec], verdicts: Vec<Verdict>) -> Conclusion {
+    let (mut ready, mut failed, mut waiting, mut blind) = (Vec::new(), Vec::new(), Vec::new(), false);
+    for (gate, verdict) in gates.iter().zip(verdicts) {
         match verdict {
             Verdict::Ready(evidence) => ready.push(evidence),
-            Verdict::Failed { why } => return Conclusion::Failed(format!("{gate}: {why}")),
-            Verdict::Superseded { by } => return Conclusion::Superseded(by),
+            Verdict::Superseded { by } if failed.is_empty() => return Conclusion::Superseded(by),
+            Verdict::Superseded { .. } => {}
+            Verdict::Failed { why } => failed.push((gate.title(), why)),
+            // That a soak waits for the gates before it is no news.
+            _ if matches!(gate, GateSpec::Soak { .. }) && !(waiting.is_empty() && failed.is_empty()) => {}
+            // One system that is away blinds several gates: the first of them says it for all.
+            Verdict::Unknown { .. } if blind => {}
             Verdict::Unknown { why } => {
-                waiting.get_or_insert((gate.clone(), why, true));
+                blind = waiting.is_empty();
+                waiting.push((gate.title(), why));
             }
-            Verdict::Waiting { why, .. } | Verdict::Blocked { why } => {
-                waiting.get_or_insert((gate.clone(), why, false));
-            }
+            Verdict::Waiting { why, .. } | Verdict::Blocked { why } => waiting.push((gate.title(), why)),
         }
     }
-    match waiting {
-        Some((gate, why, blind)) => Conclusion::NotYet { gate, why, blind },
-        None => Conclusion::Ready(ready),
+    if !failed.is_empty() {
+        let all: Vec<String> = failed.iter().chain(&waiting).map(|(gate, why)| format!("{gate}: {why}")).collect();
+        return Conclusion::Failed(all.join(" The gate "));
     }
+    if waiting.is_empty() { Conclusion::Ready(ready) } else { Conclusion::NotYet { waiting, blind } }
 }
 
 /// Runs an environment's gates now, on what its overlay says, and records nothing. Ends when all are ready or one failed.
@@ -99,29 +112,69 @@ pub async fn verify(world: &mut impl World, pipeline: &Pipeline, environment: &E
     let seen = world.look(&Wants { overlays: vec![(environment.name.clone(), None)], ..Wants::default() }).await?;
     let gates = decide::gates_of(environment, &seen)?;
     let wants = Wants { gates: Some(gates.clone()), ..Wants::default() };
-    let (mut said, mut blind_since) = (String::new(), None);
+    let (mut said, mut blind_since) = (BTreeMap::new(), None);
     loop {
         let seen = world.look(&wants).await?;
         let verdicts = judge(pipeline, environment, &gates, &seen, &mut memory, world.now());
         ask(world, &verdicts, &mut memory).await?;
-        match conclude(&titles, verdicts) {
+        match conclude(&environment.gates, verdicts) {
             Conclusion::Ready(evidence) => return Ok(titles.into_iter().zip(evidence).collect()),
             Conclusion::Failed(why) => return Err(Error::refused(format!("The gate {why}"))),
             Conclusion::Superseded(by) => return Err(Error::refused(format!("The overlay changed while its gates were looked at: {by}"))),
-            Conclusion::NotYet { gate, why, blind } => {
+            Conclusion::NotYet { waiting, blind } => {
                 let since = if blind { *blind_since.get_or_insert(world.now()) } else { world.now() };
-                if world.now().duration_since(since) > BLIND {
+                if let (true, Some((gate, why))) = (world.now().duration_since(since) > BLIND, waiting.first()) {
                     return Err(Error::remote(format!("The gate {gate} cannot be judged: {why}")));
                 }
                 if !blind {
                     blind_since = None;
                 }
-                if said != why {
-                    said.clone_from(&why);
-                    world.tell(News::Waiting { what: gate, why });
+                for (what, why) in waiting {
+                    if said.insert(what.clone(), why.clone()).as_ref() != Some(&why) {
+                        world.tell(News::Waiting { what, why });
+                    }
                 }
                 world.wait(Duration::from_millis(500)).await?;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn concluded(rollout: Verdict, soak: Verdict, argocd: Verdict) -> Conclusion {
+        let within = Duration::from_secs(60);
+        let application = crate::model::ApplicationName::parse("web").unwrap();
+        let gates = [
+            GateSpec::ArgoCd { application, namespace: "argocd".to_owned(), within },
+            GateSpec::Rollout { within },
+            GateSpec::Soak { period: within },
+        ];
+        conclude(&gates, vec![argocd, rollout, soak])
+    }
+
+    fn waiting(why: &str) -> Verdict {
+        Verdict::Waiting { why: why.to_owned(), ask: None }
+    }
+
+    #[test]
+    fn a_failure_is_told_with_what_the_other_gates_know() {
+        let failed = Verdict::Failed { why: "It was not ready within 1 min.".to_owned() };
+        let Conclusion::Failed(why) = concluded(waiting("CrashLoopBackOff."), waiting("not begun"), failed) else { panic!() };
+        assert_eq!(why, "argocd web: It was not ready within 1 min. The gate rollout: CrashLoopBackOff.");
+    }
+
+    #[test]
+    fn every_gate_that_waits_is_told_and_a_soak_that_has_not_begun_is_not() {
+        let unseen = Verdict::Unknown { why: "403.".to_owned() };
+        let Conclusion::NotYet { waiting, blind } = concluded(unseen.clone(), waiting("not begun"), waiting("Progressing.")) else {
+            panic!()
+        };
+        let told: Vec<_> = waiting.iter().map(|(gate, why)| format!("{gate}: {why}")).collect();
+        assert_eq!((told, blind), (vec!["argocd web: Progressing.".to_owned(), "rollout: 403.".to_owned()], false));
+        let Conclusion::NotYet { blind, .. } = concluded(self::waiting("1 of 2"), self::waiting("not begun"), unseen) else { panic!() };
+        assert!(blind, "the first of them cannot be seen");
     }
 }

@@ -32,6 +32,25 @@ pub fn read_text(path: &Path, most: usize) -> Result<String> {
     })
 }
 
+/// The files of a folder with one of these extensions, sorted. A folder that does not exist has none.
+pub fn files_with_extension(folder: &Path, extensions: &[&str]) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(why) => return Err(why),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let fits = path.extension().and_then(|it| it.to_str()).is_some_and(|it| extensions.contains(&it));
+        if fits && path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Writes a file, making the folders it is in.
 pub fn write(path: &Path, content: &str) -> Result<()> {
     let failed = |error: std::io::Error| Error::config(format!("{} cannot be written.", path.display())).because(error);

@@ -6,9 +6,14 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
+/// What an input is called in messages.
+pub fn name(path: &Path) -> String {
+    if path == Path::new("-") { "Standard input".to_owned() } else { path.display().to_string() }
+}
+
 /// Reads text from a file or, for `-`, from standard input; more than `limit` bytes is an error.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
-    let shown = if path == Path::new("-") { "Standard input".to_owned() } else { path.display().to_string() };
+    let shown = name(path);
     let bad = |why: std::io::Error| Error::usage(format!("{shown} cannot be read.")).because(why);
     let source: Box<dyn Read> =
         if path == Path::new("-") { Box::new(std::io::stdin().lock()) } else { Box::new(File::open(path).map_err(bad)?) };

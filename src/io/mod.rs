@@ -9,7 +9,6 @@ pub mod cache;
 pub mod clock;
 pub mod credentials;
 pub mod files;
-pub mod folder;
 pub mod git;
 pub mod google;
 pub mod http;

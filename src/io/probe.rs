@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::http::Cause;
 use crate::error::{Error, Result};
 
 /// How long one probe may take, from the name's look-up to the last byte.
@@ -55,14 +56,9 @@ fn unreached(shown: &str, within: Duration, why: reqwest::Error) -> Error {
     if why.is_builder() {
         return Error::config(format!("{shown} is not an address that can be asked."));
     }
-    let broke_off = why.is_body() || why.is_decode();
-    let why = why.without_url();
-    let mut cause: &dyn std::error::Error = &why;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let what = if broke_off { "broke off its answer" } else { "cannot be reached" };
-    Error::remote(format!("{shown} {what}: {}.", cause.to_string().trim_end_matches('.')))
+    let what = if why.is_body() || why.is_decode() { "broke off its answer" } else { "cannot be reached" };
+    let cause = Cause::of(&why.without_url());
+    Error::new(cause.kind(), format!("{shown} {what}: {cause}."))
 }
 
 /// An address without the parts that may hold a secret.

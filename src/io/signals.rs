@@ -1,22 +1,28 @@
 //! Signals: a person or a supervisor wants this process to end.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Returns when somebody wants this process to end: SIGTERM, SIGINT or SIGHUP.
-pub async fn asked_to_stop() {
-    tokio::select! {
-        () = received(SignalKind::terminate()) => {}
-        () = received(SignalKind::interrupt()) => {}
-        () = received(SignalKind::hangup()) => {}
+use crate::error::{Error, Result};
+
+/// The wish of somebody outside that this process end: Ctrl-C, SIGTERM, a terminal that closes.
+#[derive(Debug)]
+pub struct Stop([Signal; 3]);
+
+impl Stop {
+    /// Listens from now on; a wish that comes before anybody waits for it is not lost.
+    pub fn listen() -> Result<Self> {
+        let deaf = |why| Error::bug("This process cannot listen for signals.").because(why);
+        let listen = |kind| signal(kind).map_err(deaf);
+        Ok(Self([listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?]))
     }
-}
 
-async fn received(kind: SignalKind) {
-    match signal(kind) {
-        Ok(mut signal) => {
-            signal.recv().await;
+    /// Returns when the wish is there.
+    pub async fn wanted(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
-        // A signal that cannot be listened for is one that never comes.
-        Err(_) => std::future::pending().await,
     }
 }

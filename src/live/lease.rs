@@ -23,6 +23,8 @@ struct Shared {
     person: Person,
     /// What the ref points to while it is ours; `None` where the server knows no leases.
     ours: Mutex<Option<ObjectId>>,
+    /// The last sign of life that was sent: if its answer was lost, the ref may point to it all the same.
+    sent: Mutex<Option<ObjectId>>,
     lost: Mutex<Option<String>>,
     enough: tokio::sync::Notify,
 }
@@ -35,6 +37,7 @@ pub(super) async fn claim(live: &Live, environment: &EnvName) -> Result<Keeper> 
         holder: format!("{} ({})", live.actor.initiator, live.actor.executor),
         person: live.person(),
         ours: Mutex::new(None),
+        sent: Mutex::new(None),
         lost: Mutex::new(None),
         enough: tokio::sync::Notify::new(),
     });
@@ -85,7 +88,12 @@ async fn look(shared: &Arc<Shared>) -> Result<Option<Held>> {
 async fn take(shared: &Arc<Shared>, expect: Expect) -> Result<Taken> {
     let shared = shared.clone();
     let nonce = clock::now().as_nanosecond().to_string();
-    blocking(move || lease::take(&shared.store, &shared.name, &expect, &shared.person, &shared.holder, &nonce)).await
+    blocking(move || {
+        let sign = lease::sign(&shared.store, &shared.person, &shared.holder, &nonce)?;
+        *lock(&shared.sent) = Some(sign.clone());
+        lease::take(&shared.store, &shared.name, &expect, &sign)
+    })
+    .await
 }
 
 /// Shows a sign of life again and again, until the lease is lost or the task is ended.
@@ -96,14 +104,18 @@ async fn keep(shared: Arc<Shared>, every: Duration) {
             () = shared.enough.notified() => return,
         }
         let Some(ours) = lock(&shared.ours).clone() else { return };
+        let sent = lock(&shared.sent).clone();
         // A sign of life that fails is tried again at the next turn; only another holder ends it.
         match take(&shared, Expect::At(ours)).await {
             Ok(Taken::Ours(object)) => *lock(&shared.ours) = Some(object),
-            Ok(Taken::Lost) => {
-                let holder = look(&shared).await.ok().flatten().map_or_else(|| "Somebody else".to_owned(), |it| it.holder);
-                *lock(&shared.lost) = Some(holder);
-                return;
-            }
+            Ok(Taken::Lost) => match look(&shared).await {
+                Ok(Some(held)) if Some(&held.object) == sent.as_ref() => *lock(&shared.ours) = sent,
+                Ok(held) => {
+                    *lock(&shared.lost) = Some(held.map_or_else(|| "Somebody else".to_owned(), |it| it.holder));
+                    return;
+                }
+                Err(_) => {}
+            },
             Ok(Taken::Unsupported(_)) | Err(_) => {}
         }
     }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Live, blocking, perform};
-use crate::act::page;
+use crate::act::{page, release};
 use crate::decide::{AppWants, BuildWants, GateWants, Wants};
 use crate::error::{Error, Result};
 use crate::io::kube::Cluster;
@@ -74,15 +74,11 @@ pub(super) async fn look(live: &mut Live, wants: &Wants) -> Result<Sighting> {
     Ok(seen)
 }
 
-fn seen<T>(result: Result<T>) -> Seen<T> {
-    result.map_or_else(|why| Seen::Unknown(why.chain()), Seen::Known)
-}
-
 /// A wrong pipeline or overlay is not a passing cloud: it ends the command with its own message.
 fn seen_or_wrong<T>(result: Result<T>) -> Result<Seen<T>> {
     match result {
         Err(why) if why.remedy() != crate::error::Remedy::Retry => Err(why),
-        other => Ok(seen(other)),
+        other => Ok(other.into()),
     }
 }
 
@@ -100,14 +96,17 @@ async fn read_overlay(live: &Live, name: &EnvName, run: Option<&RunId>) -> Resul
 
 async fn app_repository(live: &Live, wants: Option<&AppWants>) -> Result<Option<Seen<AppSeen>>> {
     let Some(wants) = wants.cloned() else { return Ok(None) };
-    let (store, pipeline) = (live.app.clone(), live.pipeline.clone());
+    let (store, pipeline, author) = (live.app.clone(), live.pipeline.clone(), live.person());
     let looked = blocking(move || {
         let compared: Vec<_> = wants
             .sources
             .iter()
             .filter_map(|(component, image, release)| Some(app::Compared { component: pipeline.component(component)?, image, release }))
             .collect();
-        app::look(&store, &pipeline.app, wants.history, &compared)
+        let mut seen = app::look(&store, &pipeline.app, wants.history, &compared)?;
+        seen.files = app::files(&store, &wants.files)?;
+        seen.release = wants.release.map(|it| release::commit(&store, &it, &author).map(|id| (it, id))).transpose()?;
+        Ok(seen)
     });
     seen_or_wrong(looked.await).map(Some)
 }
@@ -157,9 +156,8 @@ async fn release_builds(live: &mut Live, wants: &BuildWants) -> Result<Vec<(Comp
     Ok(join_all(each).await)
 }
 
-/// From when on builds count: clocks differ, so some minutes before the tag. A tag that was there before us tells its own time.
+/// From when on builds are listed. A tag that was there before us tells its own time.
 async fn since(live: &Live, wants: &BuildWants) -> Timestamp {
-    let slack = SignedDuration::from_mins(5);
     let cut = match wants.since {
         Some(at) => at,
         None => {
@@ -167,14 +165,20 @@ async fn since(live: &Live, wants: &BuildWants) -> Timestamp {
             blocking(move || store.tagged_at(&tag)).await.ok().flatten().unwrap_or(Timestamp::UNIX_EPOCH)
         }
     };
-    cut.checked_sub(slack).unwrap_or(Timestamp::UNIX_EPOCH)
+    a_day_before(cut, clock::now())
+}
+
+/// A day before the tag, by whichever clock is behind: the ledger's times may come from a machine whose clock is ahead. The tag tells which
+/// builds count; this only keeps the list short.
+fn a_day_before(cut: Timestamp, now: Timestamp) -> Timestamp {
+    cut.min(now).checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Everything the gates of an environment ask for.
 async fn look_at_gates(live: &mut Live, wants: &GateWants, seen: &mut Sighting) -> Result<()> {
     let pipeline = live.pipeline.clone();
     let Some(environment) = pipeline.environment(&wants.environment) else { return Err(Error::bug("There is no such environment.")) };
-    let tip = self::seen(read_overlay(live, &environment.name, None).await);
+    let tip = Seen::from(read_overlay(live, &environment.name, None).await);
     seen.overlays.insert(environment.name.clone(), tip);
     let watches_cluster = environment.gates.iter().any(|it| matches!(it, GateSpec::ArgoCd { .. } | GateSpec::Rollout { .. }));
     if watches_cluster {
@@ -201,7 +205,7 @@ async fn look_at_cluster(live: &mut Live, environment: &Environment, wants: &Gat
     seen.workloads.extend(deployments);
     for (name, application) in applications {
         let application = match application {
-            Seen::Known(it) => self::seen(relate(live, environment, wants, it).await),
+            Seen::Known(it) => Seen::from(relate(live, environment, wants, it).await),
             unknown => unknown,
         };
         seen.applications.insert(name, application);
@@ -251,5 +255,19 @@ async fn release_page(live: &Live, tag: &str) -> Seen<Option<String>> {
         let client = page::client(github, &credentials::resolve(&github.token)?)?;
         page::find(&client, github, tag).await
     };
-    seen(found.await)
+    found.await.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_ahead_hides_no_build() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (now, day_before) = (at("2026-11-21T12:00:00Z"), at("2026-11-20T12:00:00Z"));
+        assert_eq!(a_day_before(at("2026-11-21T12:00:00Z"), now), day_before);
+        assert_eq!(a_day_before(at("2028-01-01T00:00:00Z"), now), day_before, "cut by a machine whose clock is ahead");
+        assert_eq!(a_day_before(at("2026-11-01T12:00:00Z"), now), at("2026-10-31T12:00:00Z"), "resumed weeks later");
+    }
 }

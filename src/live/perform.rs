@@ -22,9 +22,13 @@ pub(super) async fn perform(live: &mut Live, work: &Work) -> Result<Performed> {
             })
             .await
         }
-        Work::CreateTag(cut) => {
+        Work::CreateTag { step, files } => {
             let store = live.app.clone();
-            blocking(move || act::tag::cut(&store, &cut, &person, &provenance(&cut.run, tip.seq, &payload))).await
+            blocking(move || act::tag::cut(&store, &step, files, &person, &provenance(&step.run, tip.seq, &payload))).await
+        }
+        Work::AdvanceBranch(step) => {
+            let (store, branch) = (live.app.clone(), live.pipeline.app.branch.clone());
+            blocking(move || act::release::advance(&store, &branch, &step)).await
         }
         Work::CreatePage(it) => {
             let github = github(live)?;

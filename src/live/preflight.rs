@@ -4,9 +4,9 @@
 
 use super::{Live, look};
 use crate::decide::{BuildWants, Wants, gates_of};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::io::{clock, credentials};
-use crate::model::{EnvName, Seen, Sighting, Source};
+use crate::model::{EnvName, Seen, Sighting, Source, Unseen};
 
 /// Reads once from every system that a run of this environment needs.
 pub(super) async fn check(live: &mut Live, name: &EnvName) -> Result<()> {
@@ -26,30 +26,36 @@ pub(super) async fn check(live: &mut Live, name: &EnvName) -> Result<()> {
     }
     wants.gates = Some(gates);
     let problems = problems(&look::look(live, &wants).await?);
-    match &problems[..] {
-        [] => Ok(()),
-        [one] => Err(Error::remote(one.clone())),
+    let Some(kind) = problems.iter().map(|it| it.kind).max_by_key(|it| weight(*it)) else { return Ok(()) };
+    let told = match &problems[..] {
+        [one] => one.to_string(),
         several => {
             let list: String = several.iter().map(|it| format!("\n  - {it}")).collect();
-            Err(Error::remote(format!("{} systems that {name} needs cannot be used:{list}", several.len())))
+            format!("{} systems that {name} needs cannot be used:{list}", several.len())
         }
-    }
-    .map_err(|why| why.hint("Nothing was begun and nothing was changed; run the command again once this is put right."))
+    };
+    Err(Error::new(kind, told).hint("Nothing was begun and nothing was changed; run the command again once this is put right."))
 }
 
-/// What could not be seen, one sentence for each system: of a system that is down, everything would be missing.
+/// Of several problems the most lasting decides whether looking again can help.
+fn weight(kind: Kind) -> u8 {
+    match kind {
+        Kind::Remote => 0,
+        Kind::Unreachable => 1,
+        _ => 2,
+    }
+}
+
+/// What could not be seen, one for each system: of a system that is down, everything would be missing.
 /// What the HTTP gates ask is not among it: the service may well be what this run repairs.
-fn problems(seen: &Sighting) -> Vec<String> {
-    let registry = seen.digests.values().find_map(unknown);
-    let builder = seen.builds.values().find_map(unknown);
-    let cluster = seen.applications.values().find_map(unknown).or_else(|| seen.workloads.values().find_map(unknown));
-    let page = seen.page.as_ref().and_then(unknown);
+fn problems(seen: &Sighting) -> Vec<Unseen> {
+    let registry = seen.digests.values().find_map(unseen);
+    let builder = seen.builds.values().find_map(unseen);
+    let cluster = seen.applications.values().find_map(unseen).or_else(|| seen.workloads.values().find_map(unseen));
+    let page = seen.page.as_ref().and_then(unseen);
     [registry, builder, cluster, page].into_iter().flatten().collect()
 }
 
-fn unknown<T>(seen: &Seen<T>) -> Option<String> {
-    match seen {
-        Seen::Unknown(why) => Some(why.clone()),
-        Seen::Known(_) => None,
-    }
+fn unseen<T>(seen: &Seen<T>) -> Option<Unseen> {
+    seen.as_result().err().cloned()
 }

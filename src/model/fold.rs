@@ -91,6 +91,7 @@ impl OpenRun {
             }
             Step::WriteOverlay(it) => (&it.run, None),
             Step::CutTag(it) => (&it.run, Some(&it.name)),
+            Step::AdvanceBranch(it) => (&it.run, Some(&it.tag)),
             Step::PublishPage(it) => (&it.run, Some(&it.tag)),
         };
         if run != id {
@@ -171,9 +172,9 @@ impl OpenRun {
         }
     }
 
-    /// After a refused tag or overlay a run can only fail. A refused release page harms nobody.
+    /// After a refused tag or overlay a run can only fail.
     fn not_refused(&self, otherwise: &str) -> Result<(), String> {
-        let refused = |it: &&Done| it.step.key() != StepKey::PublishPage && matches!(it.outcome, Outcome::Refused { .. });
+        let refused = |it: &&Done| !it.step.key().may_be_refused() && matches!(it.outcome, Outcome::Refused { .. });
         match self.done.iter().find(refused) {
             Some(it) => Err(format!("{}: {otherwise}: {} was refused.", self.id, it.step.key())),
             None => Ok(()),

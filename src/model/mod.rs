@@ -34,13 +34,13 @@ pub use pipeline::{
     App, Build, CloudBuild, Component, ConfigRepo, Environment, Follow, GitHub, Landing, LedgerSettings, Newest, OnFailure, PathPattern,
     Pipeline, Policy, RegistryAuth, RegistrySettings, ReleaseFrom, Source, TagPattern,
 };
-pub use plan::{Brief, BriefCommit, BriefCut, ImageMove, Plan, PlannedTag};
+pub use plan::{Brief, BriefCommit, BriefCut, ImageMove, Plan, PlannedTag, ReleaseCommit};
 pub use range::Range;
 pub use run::{Done, Hold, OpenRun, Passed, Proved, ProvedImage, RunId, RunKind, State};
 pub use secret::{Secret, SecretRef};
 pub use sighting::{
-    AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, OperationSeen, OverlaySeen, Seen,
-    Sighting, TagSeen, TaggedImage, WorkloadSeen,
+    AppSeen, ApplicationSeen, BuildSeen, BuildStatus, ConditionSeen, HistoryCommit, HttpSeen, Listing, NewRelease, OperationSeen,
+    OverlaySeen, Seen, Sighting, TagSeen, TaggedImage, Unseen, WorkloadSeen,
 };
-pub use step::{Outcome, OverlayWrite, PageWrite, Performed, Step, StepKey, TagCut, Work};
+pub use step::{BranchAdvance, FileText, Outcome, OverlayWrite, PageWrite, Performed, Step, StepKey, TagCut, Work};
 pub use version::{Level, TagTemplate, Version};

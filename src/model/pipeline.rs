@@ -51,7 +51,7 @@ pub struct App {
     pub tag: TagTemplate,
     /// The version of the first release, when there is no tag yet.
     pub initial: Option<Version>,
-    /// Files that hold the version and are written in a release commit.
+    /// Files that hold the version and are written in a release commit; none: the tag stands at the proved commit itself.
     pub version_files: Vec<RepoPath>,
     /// The forge, for the release page.
     pub github: Option<GitHub>,
@@ -254,8 +254,11 @@ impl TagPattern {
     /// Compiles a pattern; it is anchored at both ends.
     pub fn parse(text: &str) -> Result<Self, String> {
         // The text is compiled alone first, so that `a)|(b` is an error and not a way out of the anchors.
-        regex::Regex::new(text).map_err(|why| format!("“{text}” is not a regular expression: {why}"))?;
-        let regex = regex::Regex::new(&format!("^(?:{text})$")).map_err(|why| format!("“{text}” is not a regular expression: {why}"))?;
+        // Below a picture of the pattern the last line says what is wrong.
+        let reason = |why: regex::Error| why.to_string().rsplit("error: ").next().unwrap_or_default().to_owned();
+        let bad = |why| format!("“{text}” is not a regular expression: {}", reason(why));
+        regex::Regex::new(text).map_err(bad)?;
+        let regex = regex::Regex::new(&format!("^(?:{text})$")).map_err(bad)?;
         Ok(Self { source: text.to_owned(), regex })
     }
 
@@ -348,9 +351,9 @@ pub struct CloudBuild {
     pub location: String,
     /// The trigger (name or id) of each component.
     pub triggers: Vec<(ComponentName, String)>,
-    /// How long after the tag a build has to appear.
+    /// How long a command waits for a build of the tag to appear.
     pub appears_within: Duration,
-    /// How long after the tag a build has to have succeeded.
+    /// How long a command waits for the builds of the tag to succeed.
     pub finishes_within: Duration,
 }
 

@@ -1,6 +1,6 @@
 //! A plan: what a command is going to do, as a value to be printed, hashed and approved.
 
-use super::{CommitId, ComponentName, Digest, EnvName, Level, Pin, Repository, RunKind, Tag, Version};
+use super::{CommitId, ComponentName, Digest, EnvName, Level, Pin, RepoPath, Repository, RunKind, Tag, Version};
 
 /// What a run is going to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +48,26 @@ pub struct PlannedTag {
     pub previous: Option<Version>,
     /// How the version was raised; `None` when it was given or is the first.
     pub level: Option<Level>,
-    /// The commit: what the earlier environment proved.
+    /// The commit it stands at: what the earlier environment proved, or the release commit on top of it.
     pub commit: CommitId,
+    /// The release commit, where one is made.
+    pub release: Option<ReleaseCommit>,
     /// Whether the tag is there already, at exactly this commit.
     pub exists: bool,
     /// The commits since the previous version.
     pub brief: Brief,
+}
+
+/// A commit that writes the version into some files and changes nothing else. The same plan makes the same commit on every machine: all that
+/// its id is made of is the plan's, and its time is that of the commit it stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseCommit {
+    /// Its only parent: what the earlier environment proved.
+    pub onto: CommitId,
+    /// The files it changes.
+    pub files: Vec<RepoPath>,
+    /// The version that is replaced, in files that hold more than a version.
+    pub replaces: Option<Version>,
 }
 
 /// The commits of a release, each with its class. All of them: leaving one out would be worse than failing.

@@ -1,10 +1,14 @@
 //! A sighting: everything seen in one look, with its time. What was not asked for is absent; what could not be seen is `Unknown`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{ApplicationName, BranchName, CommitId, ComponentName, Digest, EnvName, ObjectId, RepoPath, Repository, State, Tag, Version};
+use super::{
+    ApplicationName, BranchName, CommitId, ComponentName, Digest, EnvName, FileText, ObjectId, RepoPath, Repository, State, Tag, Version,
+};
+use crate::error::{Error, Kind, Result};
 
 /// Something that was looked at: known, or unknown with the reason. Missing data is never false and never zero.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +16,49 @@ pub enum Seen<T> {
     /// It was seen.
     Known(T),
     /// It was asked for and could not be seen.
-    Unknown(String),
+    Unknown(Unseen),
+}
+
+/// Why something could not be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// What kind of failure it was: whether looking again may help depends on it.
+    pub kind: Kind,
+    /// The reason, and what to do about it where that is known.
+    pub why: String,
+}
+
+impl Unseen {
+    /// It cannot be seen before somebody puts something right.
+    pub fn lasting(why: impl Into<String>) -> Self {
+        Self { kind: Kind::RemoteFinal, why: why.into() }
+    }
+
+    /// It was not in a state in which it can be read; the next look may find another.
+    pub fn passing(why: impl Into<String>) -> Self {
+        Self { kind: Kind::Remote, why: why.into() }
+    }
+}
+
+impl From<Error> for Unseen {
+    fn from(error: Error) -> Self {
+        let why = error.chain();
+        let stop = if why.ends_with(['.', '…', '?']) { "" } else { "." };
+        let why = error.hint_text().map_or_else(|| why.clone(), |hint| format!("{why}{stop} {hint}"));
+        Self { kind: error.kind(), why }
+    }
+}
+
+impl fmt::Display for Unseen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl<T> From<Result<T>> for Seen<T> {
+    fn from(looked: Result<T>) -> Self {
+        looked.map_or_else(|why| Self::Unknown(why.into()), Self::Known)
+    }
 }
 
 impl<T> Seen<T> {
@@ -25,7 +71,7 @@ impl<T> Seen<T> {
     }
 
     /// The value, or the reason why not.
-    pub fn as_result(&self) -> Result<&T, &str> {
+    pub fn as_result(&self) -> Result<&T, &Unseen> {
         match self {
             Self::Known(it) => Ok(it),
             Self::Unknown(why) => Err(why),
@@ -128,6 +174,10 @@ pub struct AppSeen {
     pub lookalikes: Vec<String>,
     /// For a component and a commit: the git objects of its paths (`None` where a path is absent there).
     pub sources: BTreeMap<(ComponentName, CommitId), Vec<Option<ObjectId>>>,
+    /// For a file at a commit: its text; `None` where it is absent there.
+    pub files: BTreeMap<(CommitId, RepoPath), Option<String>>,
+    /// The release commit that was asked for, as it was asked for, with the id it has or would have.
+    pub release: Option<(NewRelease, CommitId)>,
     /// For a component: the commits between its image's commit and the release commit that changed its paths.
     pub unproved: BTreeMap<ComponentName, Vec<CommitId>>,
 }
@@ -156,6 +206,26 @@ pub struct TagSeen {
     pub commit: CommitId,
     /// The name inside the tag object; `None` for a lightweight tag.
     pub header: Option<String>,
+    /// Where the commit is a release commit: the commit it stands on, from which it differs in version files only.
+    pub onto: Option<CommitId>,
+}
+
+impl TagSeen {
+    /// Whether this tag releases a commit: it stands there, or at a release commit on top of it.
+    pub fn releases(&self, commit: &CommitId) -> bool {
+        self.commit == *commit || self.onto.as_ref() == Some(commit)
+    }
+}
+
+/// A release commit as it is to be made: all that its id depends on, beside the pipeline's author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRelease {
+    /// The tag it is made for.
+    pub tag: String,
+    /// Its only parent.
+    pub onto: CommitId,
+    /// What it changes.
+    pub files: Vec<FileText>,
 }
 
 /// A build, whoever runs it.

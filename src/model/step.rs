@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-use super::{CommitId, EnvName, ImageMove, ObjectId, RepoPath, RunId, Version};
+use super::{CommitId, EnvName, ImageMove, ObjectId, ReleaseCommit, RepoPath, RunId, Version};
 
 /// One write to the outside. It carries its run's id, so that it is recognised when seen again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Commit new image pins to an overlay.
     WriteOverlay(OverlayWrite),
-    /// Create an annotated tag.
+    /// Create an annotated tag, and the release commit that it stands at, if there is one.
     CutTag(TagCut),
+    /// Move the app branch forward to the release commit.
+    AdvanceBranch(BranchAdvance),
     /// Publish the release page.
     PublishPage(PageWrite),
 }
@@ -39,12 +41,27 @@ pub struct TagCut {
     pub name: String,
     /// The version it stands for.
     pub version: Version,
-    /// The commit it points to: what dev proved.
+    /// The commit it points to: what dev proved, or the release commit on top of it.
     pub commit: CommitId,
+    /// The release commit, where one is made: it reaches the server with the tag.
+    pub release: Option<ReleaseCommit>,
     /// The text above the trailers.
     pub message: String,
     /// The tagger's time in seconds since the epoch: the plan's, so that a repeated cut makes the same object.
     pub time: i64,
+}
+
+/// The app branch moves from what dev proved to the release commit, if nothing else has moved it meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchAdvance {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// The tag that stands at the release commit; it exists.
+    pub tag: String,
+    /// The release commit.
+    pub commit: CommitId,
+    /// What the branch is expected to point to: the release commit's only parent.
+    pub onto: CommitId,
 }
 
 /// The page of a release on the forge.
@@ -65,6 +82,8 @@ pub enum StepKey {
     WriteOverlay,
     /// [`Step::CutTag`].
     CutTag,
+    /// [`Step::AdvanceBranch`].
+    AdvanceBranch,
     /// [`Step::PublishPage`].
     PublishPage,
 }
@@ -75,8 +94,16 @@ impl Step {
         match self {
             Self::WriteOverlay(_) => StepKey::WriteOverlay,
             Self::CutTag(_) => StepKey::CutTag,
+            Self::AdvanceBranch(_) => StepKey::AdvanceBranch,
             Self::PublishPage(_) => StepKey::PublishPage,
         }
+    }
+}
+
+impl StepKey {
+    /// Whether a run goes on when this step is refused: a branch that others moved on or a page that is not wanted harms nobody.
+    pub fn may_be_refused(self) -> bool {
+        matches!(self, Self::AdvanceBranch | Self::PublishPage)
     }
 }
 
@@ -85,6 +112,7 @@ impl fmt::Display for StepKey {
         f.write_str(match self {
             Self::WriteOverlay => "write-overlay",
             Self::CutTag => "cut-tag",
+            Self::AdvanceBranch => "advance-branch",
             Self::PublishPage => "publish-page",
         })
     }
@@ -105,9 +133,25 @@ pub enum Work {
         text: String,
     },
     /// A tag of the app repository that must not exist.
-    CreateTag(TagCut),
+    CreateTag {
+        /// The step it carries out.
+        step: TagCut,
+        /// What the release commit's files hold; empty where the tag stands at a commit that is there already.
+        files: Vec<FileText>,
+    },
+    /// The app branch, which has to be where the step expects it.
+    AdvanceBranch(BranchAdvance),
     /// A release page that must not exist.
     CreatePage(PageWrite),
+}
+
+/// A file's whole new content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileText {
+    /// The file.
+    pub path: RepoPath,
+    /// Its content.
+    pub text: String,
 }
 
 /// What became of one piece of work.

@@ -9,6 +9,8 @@ use crate::model::{App, AppSeen, CommitId, Component, ComponentName, ObjectId, R
 
 /// How many commits of a branch are read. A repository with more is refused rather than half read.
 const MAX_HISTORY: usize = 200_000;
+/// The largest file that a version is written into.
+const MOST_TEXT: usize = 1024 * 1024;
 
 /// A component's source at the commit of its image, to be compared with its source at the release commit.
 pub struct Compared<'a> {
@@ -33,28 +35,53 @@ pub fn look(store: &Store, app: &App, history: bool, sources: &[Compared<'_>]) -
             return Err(Error::refused(format!("{} has more than {MAX_HISTORY} commits on {}.", store.url(), app.branch)));
         }
     }
+    if !app.version_files.is_empty() {
+        for it in &mut seen.tags {
+            it.onto = store.parent_but_for(&it.commit, &app.version_files)?;
+        }
+    }
     for it in sources {
-        compare(store, it, &mut seen)?;
+        compare(store, &app.version_files, it, &mut seen)?;
     }
     Ok(seen)
 }
 
-fn compare(store: &Store, it: &Compared<'_>, seen: &mut AppSeen) -> Result<()> {
+/// The texts of files at commits that a look brought. Blocks.
+pub fn files(store: &Store, wanted: &[(CommitId, RepoPath)]) -> Result<BTreeMap<(CommitId, RepoPath), Option<String>>> {
+    wanted.iter().map(|it| Ok((it.clone(), text(store, &it.0, &it.1)?))).collect()
+}
+
+fn text(store: &Store, commit: &CommitId, path: &RepoPath) -> Result<Option<String>> {
+    let Some(file) = store.read(commit, path)? else { return Ok(None) };
+    let text = String::from_utf8(file.bytes).ok().filter(|it| it.len() <= MOST_TEXT && file.mode != 0o120_000);
+    text.map(Some).ok_or_else(|| {
+        Error::refused(format!("{path} at {} is no text file of at most {} KiB.", commit.short(), MOST_TEXT / 1024))
+            .hint("Name files in `app.versionFiles` that hold the version as text.")
+    })
+}
+
+/// The version files do not count: a release writes them by itself, on top of what was proved.
+fn compare(store: &Store, version_files: &[RepoPath], it: &Compared<'_>, seen: &mut AppSeen) -> Result<()> {
     let paths: Vec<_> = it.component.paths.iter().map(|it| it.path.clone()).collect();
     for commit in [it.image, it.release] {
-        let objects = objects(store, commit, &paths)?;
+        let objects = objects(store, commit, &paths, version_files)?;
         seen.sources.insert((it.component.name.clone(), commit.clone()), objects);
     }
     let source = |commit: &CommitId, seen: &BTreeMap<(ComponentName, CommitId), Vec<Option<ObjectId>>>| {
         seen.get(&(it.component.name.clone(), commit.clone())).cloned()
     };
     if source(it.image, &seen.sources) != source(it.release, &seen.sources) {
-        let commits = store.commits_touching(it.image, it.release, &paths)?;
-        seen.unproved.insert(it.component.name.clone(), commits);
+        let mut unproved = Vec::new();
+        for commit in store.commits_touching(it.image, it.release, &paths)? {
+            if store.parent_but_for(&commit, version_files)?.is_none() {
+                unproved.push(commit);
+            }
+        }
+        seen.unproved.insert(it.component.name.clone(), unproved);
     }
     Ok(())
 }
 
-fn objects(store: &Store, commit: &CommitId, paths: &[RepoPath]) -> Result<Vec<Option<ObjectId>>> {
-    paths.iter().map(|it| store.object_at(commit, it)).collect()
+fn objects(store: &Store, commit: &CommitId, paths: &[RepoPath], without: &[RepoPath]) -> Result<Vec<Option<ObjectId>>> {
+    paths.iter().map(|it| store.object_without(commit, it, without)).collect()
 }

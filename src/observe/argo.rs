@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::io::kube::{Cluster, Collection, Patched};
-use crate::model::{ApplicationName, ApplicationSeen, Ask, Asked, ConditionSeen, OperationSeen, Seen};
+use crate::model::{ApplicationName, ApplicationSeen, Ask, Asked, ConditionSeen, OperationSeen, Seen, Unseen};
 
 /// The annotation that asks for a comparison; the controller takes it away with the answer.
 const REFRESH: &str = "argocd.argoproj.io/refresh";
@@ -16,9 +16,9 @@ const API: &str = "argoproj.io/v1alpha1";
 /// Looks at one Application.
 pub async fn fetch(cluster: &Cluster, namespace: &str, name: &ApplicationName) -> Seen<ApplicationSeen> {
     match found(cluster, namespace, name).await {
-        Ok(Some(object)) => read(&object).map_or_else(Seen::Unknown, Seen::Known),
-        Ok(None) => Seen::Unknown(format!("There is no Application {name} in the namespace {namespace}.")),
-        Err(why) => Seen::Unknown(why.chain()),
+        Ok(Some(object)) => read(&object).map_or_else(|why| Seen::Unknown(Unseen::passing(why)), Seen::Known),
+        Ok(None) => Seen::Unknown(Unseen::lasting(format!("There is no Application {name} in the namespace {namespace}."))),
+        Err(why) => Seen::Unknown(why.into()),
     }
 }
 

@@ -5,16 +5,18 @@
 
 use google_cloud_build_v1::{client::CloudBuild as Client, model};
 use google_cloud_gax::paginator::ItemPaginator as _;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::Timestamp;
 
-use crate::model::{BuildSeen, BuildStatus, CloudBuild, CommitId, ComponentName, Digest, Seen};
+use crate::error::Kind;
+use crate::io::http::Cause;
+use crate::model::{BuildSeen, BuildStatus, CloudBuild, CommitId, ComponentName, Digest, Seen, Unseen};
 
 /// More builds of one trigger since the tag than anyone means to look through.
 const MOST_BUILDS: usize = 500;
 /// More triggers than a project has in one region.
 const MOST_TRIGGERS: usize = 2_000;
 
-/// The builds of this tag by a component's trigger, the newest first. `since` is when the tag was made; clocks may differ a little.
+/// The builds of this tag by a component's trigger, the newest first, as far as they were created since then.
 pub async fn builds(
     client: &Client,
     settings: &CloudBuild,
@@ -23,7 +25,7 @@ pub async fn builds(
     since: Timestamp,
 ) -> Seen<Vec<BuildSeen>> {
     let Some((_, trigger)) = settings.triggers.iter().find(|it| it.0 == *component) else {
-        return Seen::Unknown(format!("No Cloud Build trigger is configured for component {component}."));
+        return Seen::Unknown(Unseen::lasting(format!("No Cloud Build trigger is configured for component {component}.")));
     };
     match look(client, settings, trigger, tag, since).await {
         Ok(builds) => Seen::Known(builds),
@@ -31,12 +33,11 @@ pub async fn builds(
     }
 }
 
-async fn look(client: &Client, settings: &CloudBuild, trigger: &str, tag: &str, since: Timestamp) -> Result<Vec<BuildSeen>, String> {
+async fn look(client: &Client, settings: &CloudBuild, trigger: &str, tag: &str, since: Timestamp) -> Result<Vec<BuildSeen>, Unseen> {
     // Only the parent is set: with a project id the client would ask the old address, which shows other builds.
     let parent = format!("projects/{}/locations/{}", settings.project, settings.location);
     let id = trigger_id(client, &parent, trigger).await?;
-    let from = since.checked_sub(5.minutes()).unwrap_or(since);
-    let filter = format!("trigger_id=\"{id}\" AND create_time>=\"{from}\"");
+    let filter = format!("trigger_id=\"{id}\" AND create_time>=\"{since}\"");
     let mut list = client.list_builds().set_parent(&parent).set_page_size(100).set_filter(filter).by_item();
     let mut found = Vec::new();
     let mut looked_at = 0;
@@ -44,7 +45,8 @@ async fn look(client: &Client, settings: &CloudBuild, trigger: &str, tag: &str, 
         let build = build.map_err(|why| said(&format!("the builds of trigger {trigger} in {parent}"), &why))?;
         looked_at += 1;
         if looked_at > MOST_BUILDS {
-            return Err(format!("Trigger {trigger} in {parent} has more than {MOST_BUILDS} builds since {from}; they were not all read."));
+            let many = format!("Trigger {trigger} in {parent} has more than {MOST_BUILDS} builds since {since}; they were not all read.");
+            return Err(Unseen::lasting(many));
         }
         if build.substitutions.get("TAG_NAME").is_some_and(|it| it == tag) {
             found.push(seen(&build));
@@ -55,7 +57,7 @@ async fn look(client: &Client, settings: &CloudBuild, trigger: &str, tag: &str, 
 }
 
 /// The id of a trigger that may be named by id or by name.
-async fn trigger_id(client: &Client, parent: &str, trigger: &str) -> Result<String, String> {
+async fn trigger_id(client: &Client, parent: &str, trigger: &str) -> Result<String, Unseen> {
     let what = format!("the Cloud Build trigger {trigger} in {parent}");
     match client.get_build_trigger().set_name(format!("{parent}/triggers/{trigger}")).send().await {
         Ok(found) if !found.id.is_empty() => return Ok(found.id),
@@ -72,23 +74,33 @@ async fn trigger_id(client: &Client, parent: &str, trigger: &str) -> Result<Stri
         }
         others.push(found.name);
         if others.len() > MOST_TRIGGERS {
-            return Err(format!("There are more than {MOST_TRIGGERS} triggers in {parent}; name {trigger} by its id."));
+            return Err(Unseen::lasting(format!("There are more than {MOST_TRIGGERS} triggers in {parent}; name {trigger} by its id.")));
         }
     }
     others.truncate(10);
     let there = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
-    Err(format!("There is no Cloud Build trigger {trigger} in {parent} (there: {there})."))
+    Err(Unseen::lasting(format!("There is no Cloud Build trigger {trigger} in {parent} (there: {there}).")))
 }
 
-/// A failed call as a sentence.
-fn said(what: &str, why: &google_cloud_gax::error::Error) -> String {
-    let reason = match why.status() {
-        Some(status) if !status.message.is_empty() => format!("{}: {}", status.code.name(), status.message),
-        _ if why.is_timeout() => "no answer in time".to_owned(),
-        _ => why.http_status_code().map_or_else(|| why.to_string(), |it| format!("status {it}")),
+/// A failed call as a sentence, and whether another may succeed.
+fn said(what: &str, why: &google_cloud_gax::error::Error) -> Unseen {
+    let cause = Cause::of(why);
+    let (kind, reason) = match (why.status(), why.http_status_code()) {
+        (Some(status), code) if !status.message.is_empty() => (kind(code), format!("{}: {}", status.code.name(), status.message)),
+        (_, Some(code)) => (kind(Some(code)), format!("status {code}")),
+        _ if why.is_timeout() => (Kind::Remote, "no answer in time".to_owned()),
+        _ => (cause.kind(), cause.to_string()),
     };
     let reason: String = reason.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(400).collect();
-    format!("Cloud Build did not show {what}: {reason}")
+    Unseen { kind, why: format!("Cloud Build did not show {what}: {}.", reason.trim_end_matches('.')) }
+}
+
+fn kind(status: Option<u16>) -> Kind {
+    match status {
+        Some(408 | 429) | None => Kind::Remote,
+        Some(400..500) => Kind::RemoteFinal,
+        Some(_) => Kind::Remote,
+    }
 }
 
 fn seen(build: &model::Build) -> BuildSeen {

@@ -5,8 +5,5 @@ use crate::model::{HttpSeen, Seen};
 
 /// Looks at one address.
 pub async fn fetch(address: &str) -> Seen<HttpSeen> {
-    match probe::get(address).await {
-        Ok(answer) => Seen::Known(HttpSeen { status: answer.status, body: answer.body }),
-        Err(why) => Seen::Unknown(why.chain()),
-    }
+    probe::get(address).await.map(|answer| HttpSeen { status: answer.status, body: answer.body }).into()
 }

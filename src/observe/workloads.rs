@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::io::kube::{Cluster, Collection};
-use crate::model::{Seen, WorkloadSeen};
+use crate::model::{Seen, Unseen, WorkloadSeen};
 
 /// How many complaints one Deployment may voice.
 const COMPLAINTS: usize = 5;
@@ -14,13 +14,13 @@ pub async fn fetch(cluster: &Cluster, namespace: &str, name: &str) -> Seen<Optio
     let object = match found(cluster, namespace, name).await {
         Ok(Some(object)) => object,
         Ok(None) => return Seen::Known(None),
-        Err(why) => return Seen::Unknown(why.chain()),
+        Err(why) => return Seen::Unknown(why.into()),
     };
     let pods = match selector(&object) {
         Some(labels) if pods_matter(&object) => listed(cluster, namespace, &labels).await.unwrap_or_default(),
         _ => Vec::new(),
     };
-    read(&object, &pods).map_or_else(Seen::Unknown, |it| Seen::Known(Some(it)))
+    read(&object, &pods).map_or_else(|why| Seen::Unknown(Unseen::passing(why)), |it| Seen::Known(Some(it)))
 }
 
 /// Whether the pods can tell more than the Deployment does: what an unfinished rollout waits for, or which digest a tag became.

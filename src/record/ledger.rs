@@ -109,18 +109,18 @@ impl Ledger {
                 let (payload, ledger, state) = (*payload, record.ledger, record.state.clone());
                 Ok(Tip { seq: record.seq, payload, commit: commit.clone(), ledger, state, at: record.at })
             }
-            (_, Some((Attack::NewerFormat, what))) => Err(Error::refused(format!("{} {what}", self.place(commit)))
+            (_, Some((Attack::NewerFormat, what))) => Err(Error::refused(format!("{}: {what}", self.place(commit)))
                 .hint("Install the newer tomoda-release; this one neither reads nor writes this ledger.")),
             (_, _) => {
                 let sentences: Vec<&str> = wrong.iter().map(|it| it.1.as_str()).collect();
-                Err(Error::ledger(format!("{} cannot be believed. {}", self.place(commit), sentences.join(" ")))
+                Err(Error::ledger(format!("{} cannot be believed: {}", self.place(commit), sentences.join(" ")))
                     .hint("Run `tomoda-release ledger verify`; nothing is written until the branch is as it was signed."))
             }
         }
     }
 
     fn place(&self, commit: &CommitId) -> String {
-        format!("The ledger's last record (branch {}, commit {}):", self.branch, commit.short())
+        format!("The ledger's last record (branch {}, commit {})", self.branch, commit.short())
     }
 
     fn is_ours(&self, pipeline: &str) -> Result<()> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::envelope::hex;
 use super::ledger::Tip;
 use super::wire::Subject;
-use crate::model::{Event, ImageMove, ObjectId, Outcome, PlannedTag, Step};
+use crate::model::{BranchAdvance, Event, ImageMove, ObjectId, Outcome, PlannedTag, Step, TagCut};
 
 /// The subjects of a record, each once. The state the events meet knows which step an outcome is of. A statement has to be
 /// about something: where the events speak of nothing that has a digest, it is about the record before.
@@ -78,7 +78,9 @@ impl Subjects {
     fn step(&mut self, step: &Step) {
         match step {
             Step::WriteOverlay(it) => self.moves(&it.moves),
-            Step::CutTag(it) => self.add("app", "gitCommit", it.commit.as_str()),
+            Step::CutTag(TagCut { commit, .. }) | Step::AdvanceBranch(BranchAdvance { commit, .. }) => {
+                self.add("app", "gitCommit", commit.as_str())
+            }
             Step::PublishPage(_) => {}
         }
     }
@@ -88,6 +90,7 @@ impl Subjects {
         match step {
             Some(Step::CutTag(it)) => self.object(&format!("refs/tags/{}", it.name), "gitTag", object),
             Some(Step::WriteOverlay(_)) => self.object("config", "gitCommit", object),
+            Some(Step::AdvanceBranch(_)) => self.object("app", "gitCommit", object),
             Some(Step::PublishPage(_)) | None => {}
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Out;
-use crate::model::{Event, ImageMove, Outcome, Plan, Step};
+use crate::model::{Event, ImageMove, Outcome, Plan, RunId, Step};
 use crate::record::{Entry, Finding, Record, Report, Signed, hex};
 
 /// Findings shown before the rest is only counted; `--output json` has all of them.
@@ -12,7 +12,7 @@ const SHOWN: usize = 30;
 /// `ledger log`.
 pub fn log(entries: &[Entry], out: &Out) {
     for entry in entries {
-        out.text(told(entry, out.colour()));
+        out.text(told(entry, Detail::Brief, out.colour()));
     }
     if entries.is_empty() {
         out.text("The ledger has no records yet.");
@@ -22,7 +22,7 @@ pub fn log(entries: &[Entry], out: &Out) {
 
 /// `ledger show`.
 pub fn show(entry: &Entry, out: &Out) {
-    out.text(told(entry, out.colour()));
+    out.text(told(entry, Detail::Whole, out.colour()));
     if let Some(statement) = &entry.statement {
         out.text(format!("\n{statement:#}"));
     }
@@ -69,29 +69,46 @@ fn finding(it: &Finding) -> Value {
     json!({ "seq": it.seq, "commit": it.commit.as_ref().map(|it| it.as_str()), "kind": it.kind.to_string(), "what": it.what })
 }
 
-/// One record in a few lines.
-fn told(entry: &Entry, colour: bool) -> String {
+/// How much of a record is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// What a person compares: images by tag, hashes by their beginning, signers by name.
+    Brief,
+    /// All of it.
+    Whole,
+}
+
+/// One record in a few lines: when, which run, who; then what happened.
+fn told(entry: &Entry, detail: Detail, colour: bool) -> String {
     let mut lines = Vec::new();
-    let signer = entry.signed.iter().map(verdict).collect::<Vec<_>>().join(", ");
     match &entry.record {
         Some(it) => {
             let head = paint(colour, "33", &format!("#{}", it.seq));
-            lines.push(format!(
-                "{head}  {}  {}  {}",
-                it.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
-                plain(&it.actor.initiator),
-                dim(colour, entry.commit.short())
-            ));
-            lines.extend(it.events.iter().map(|event| format!("    {}", plain(&sentence(event, it)))));
+            let run = run(it).map(|it| format!("  {it}")).unwrap_or_default();
+            let who = dim(colour, &plain(&who(entry, it, detail)));
+            lines.push(format!("{head}  {}{run}  {who}", it.at.strftime("%Y-%m-%d %H:%M:%S UTC")));
+            lines.extend(it.events.iter().map(|event| format!("    {}", plain(&sentence(event, it, detail)))));
             if let Some(clock) = it.clock {
                 lines.push(format!("    The writer's clock was behind: it said {}.", clock.strftime("%Y-%m-%d %H:%M:%S UTC")));
             }
-            lines.push(format!("    {}", dim(colour, &plain(&format!("{signer}; by {}", it.actor.executor)))));
         }
         None => lines.push(format!("{}  {}", paint(colour, "31", "unreadable record"), entry.commit.short())),
     }
     lines.extend(entry.findings.iter().map(|it| format!("    {} {}", paint(colour, "31", &format!("{}:", it.kind)), plain(&it.what))));
     lines.join("\n")
+}
+
+/// Who asked for it and whose key stands for it; in full also what carried it out, and in which commit it stands.
+fn who(entry: &Entry, record: &Record, detail: Detail) -> String {
+    let signers = entry.signed.iter().map(|it| match (it, detail) {
+        (Signed::By { principal, .. }, Detail::Brief) => format!("signed by {principal}"),
+        _ => verdict(it),
+    });
+    let signers = signers.collect::<Vec<_>>().join(", ");
+    match detail {
+        Detail::Brief => format!("{}, {signers}", record.actor.initiator),
+        Detail::Whole => format!("{}, {signers}; by {}; commit {}", record.actor.initiator, record.actor.executor, entry.commit),
+    }
 }
 
 fn summary(entry: &Entry) -> Value {
@@ -111,7 +128,7 @@ fn summary(entry: &Entry) -> Value {
         "initiator": record.map(|it| &it.actor.initiator),
         "executor": record.map(|it| &it.actor.executor),
         "run": record.and_then(run),
-        "events": record.map(|it| it.events.iter().map(|event| json!({ "kind": event.kind(), "text": sentence(event, it) })).collect::<Vec<_>>()),
+        "events": record.map(|it| it.events.iter().map(|event| json!({ "kind": event.kind(), "text": sentence(event, it, Detail::Whole) })).collect::<Vec<_>>()),
         "signatures": signatures.collect::<Vec<_>>(),
         "findings": entry.findings.iter().map(finding).collect::<Vec<_>>(),
     })
@@ -132,37 +149,47 @@ fn verdict(it: &Signed) -> String {
     }
 }
 
-/// One event as a sentence.
-fn sentence(event: &Event, record: &Record) -> String {
+/// One event as a sentence; whose run it is stands above it.
+fn sentence(event: &Event, record: &Record, detail: Detail) -> String {
     match event {
         Event::Genesis => format!("The ledger of the pipeline {} begins.", record.pipeline),
-        Event::Opened { run, plan, first } => {
-            let first = first.as_ref().map(|it| format!(" First: {}.", step(it))).unwrap_or_default();
-            format!("{run}: {} opened.{first}", planned(plan))
+        Event::Opened { plan, first, .. } => {
+            let first = first.as_ref().map(|it| format!(" First: {}.", first_step(it))).unwrap_or_default();
+            format!("{} opened.{first}", planned(plan))
         }
-        Event::Intended { run, step: it } => format!("{run}: is about to {}.", step(it)),
+        Event::Intended { step: it, .. } => format!("about to {}.", step(it)),
         Event::Did { run, outcome: Outcome::Landed { object, reference, adopted } } => {
             let object = object.as_ref().map(|it| format!(" as {}", it.short())).unwrap_or_default();
-            format!("{run}: {}{object} ({reference}).", if *adopted { "found it done already" } else { "done" })
+            format!("{}{}{object} ({reference}).", done(run, record), if *adopted { "found done already" } else { "done" })
         }
-        Event::Did { run, outcome: Outcome::Refused { why } } => format!("{run}: refused: {why}"),
-        Event::Built { run, builds } => {
+        Event::Did { run, outcome: Outcome::Refused { why } } => format!("{}refused: {why}", done(run, record)),
+        Event::Built { builds, .. } => {
             let builds: Vec<String> = builds.iter().map(|it| format!("{} {}", it.component, it.digest.short())).collect();
-            format!("{run}: built {}.", builds.join(", "))
+            format!("built {}.", builds.join(", "))
         }
-        Event::Passed { run, gate, evidence, .. } => {
-            let facts: Vec<String> = evidence.facts.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        Event::Passed { gate, evidence, .. } => {
+            let fact = |name: &str, value: &str| match detail {
+                Detail::Brief => format!("{name} {}", super::progress::brief(value)),
+                Detail::Whole => format!("{name} {value}"),
+            };
+            let facts: Vec<String> = evidence.facts.iter().map(|(name, value)| fact(name, value)).collect();
             let facts = if facts.is_empty() { String::new() } else { format!(": {}", facts.join(", ")) };
-            format!("{run}: gate {gate} passed{facts}.")
+            format!("gate {gate} passed{facts}.")
         }
-        Event::Completed { run, proved } => {
+        Event::Completed { proved, .. } => {
             let images: Vec<String> = proved.images.iter().map(|it| format!("{} {}", it.component, it.tag)).collect();
             let version = proved.version.map(|it| format!("{it}: ")).unwrap_or_default();
-            format!("{run}: completed; proved {version}{} at {}.", images.join(", "), proved.commit.short())
+            format!("completed; proved {version}{} at {}.", images.join(", "), proved.commit.short())
         }
-        Event::Failed { run, why } => format!("{run}: failed: {why}"),
-        Event::Superseded { run, by } => format!("{run}: overtaken by {by}."),
+        Event::Failed { why, .. } => format!("failed: {why}"),
+        Event::Superseded { by, .. } => format!("overtaken by {by}."),
     }
+}
+
+/// Which step an outcome is of: the last one that is done in the state the record leaves.
+fn done(run: &RunId, record: &Record) -> String {
+    let run = record.state.open.values().find(|it| it.id == *run);
+    run.and_then(|it| it.done.last()).map(|it| format!("{}: ", it.step.key())).unwrap_or_default()
 }
 
 fn planned(plan: &Plan) -> String {
@@ -171,15 +198,35 @@ fn planned(plan: &Plan) -> String {
 }
 
 fn moves(moves: &[ImageMove]) -> String {
-    let each: Vec<String> = moves.iter().map(|it| format!("{} {} → {}", it.component, it.from, it.tag)).collect();
+    let each: Vec<String> = moves.iter().map(image_move).collect();
     if each.is_empty() { "nothing moves".to_owned() } else { each.join(", ") }
+}
+
+/// From tag to tag; where the tag stays, what it is pinned to.
+fn image_move(it: &ImageMove) -> String {
+    match &it.digest {
+        Some(digest) if it.from.tag.as_deref() == Some(it.tag.as_str()) && it.changes() => {
+            format!("{} {} pinned to {}", it.component, it.tag, digest.short())
+        }
+        _ if !it.changes() => format!("{} {} stays", it.component, it.tag),
+        _ => format!("{} {} → {}", it.component, it.from, it.tag),
+    }
 }
 
 fn step(step: &Step) -> String {
     match step {
         Step::WriteOverlay(it) => format!("write {} ({})", it.overlay, moves(&it.moves)),
         Step::CutTag(it) => format!("cut the tag {} at {}", it.name, it.commit.short()),
+        Step::AdvanceBranch(it) => format!("advance the app branch from {} to the release commit {}", it.onto.short(), it.commit.short()),
         Step::PublishPage(it) => format!("publish the page of {}", it.tag),
+    }
+}
+
+/// The step that is announced together with its plan, whose moves stand beside it.
+fn first_step(first: &Step) -> String {
+    match first {
+        Step::WriteOverlay(it) => format!("write {}", it.overlay),
+        other => step(other),
     }
 }
 

@@ -15,6 +15,10 @@ pub fn lines(plan: &Plan) -> Vec<String> {
             (false, None, _) => "the first version".to_owned(),
         };
         lines.push(format!("tag {} at {} ({how})", tag.name, tag.commit.short()));
+        lines.extend(tag.release.as_ref().map(|it| {
+            let files = it.files.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!("    {} writes {} into {files}, on top of {}", tag.commit.short(), tag.version, it.onto.short())
+        }));
         lines.extend(tag.brief.commits.iter().rev().map(|it| format!("    {} {:<8} {}", it.id.short(), it.class, it.subject)));
     }
     lines.extend(plan.moves.iter().map(|it| format!("{} {}", plan.environment, image(it))));
@@ -46,6 +50,10 @@ pub fn json(planned: &Planned) -> Value {
             "previous": it.previous.map(|it| it.to_string()),
             "level": it.level.map(|it| it.to_string()),
             "commit": it.commit.as_str(),
+            "release": it.release.as_ref().map(|it| json!({
+                "onto": it.onto.as_str(),
+                "files": it.files.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            })),
             "exists": it.exists,
             "commits": it.brief.commits.iter().map(|it| json!({ "sha": it.id.as_str(), "subject": it.subject, "class": it.class })).collect::<Vec<_>>(),
         })),

@@ -87,7 +87,7 @@ impl Default for Progress {
 }
 
 /// Evidence as a person can take it in: images by their tag, hashes by their beginning. The ledger has all of it.
-fn brief(value: &str) -> String {
+pub(super) fn brief(value: &str) -> String {
     value.split(' ').map(brief_word).collect::<Vec<_>>().join(" ")
 }
 
@@ -108,6 +108,7 @@ fn doing(key: StepKey) -> &'static str {
     match key {
         StepKey::WriteOverlay => "writing the overlay",
         StepKey::CutTag => "cutting the tag",
+        StepKey::AdvanceBranch => "moving the branch to the release commit",
         StepKey::PublishPage => "publishing the release page",
     }
 }

@@ -49,11 +49,19 @@ fn workload(seen: &Seen<Option<WorkloadSeen>>) -> String {
     match seen {
         Seen::Known(Some(it)) => {
             let tag = it.images.first().map_or("?", |image| image.split('@').next().unwrap_or(image).rsplit(':').next().unwrap_or(image));
-            format!("{tag} {}/{}", it.available, it.desired.unwrap_or(1))
+            let old = (it.replicas - it.updated).max(0);
+            let still = if old > 0 { format!(" ({old} old still there)") } else { String::new() };
+            format!("{tag} {}/{}{still}", new_and_available(it), it.desired.unwrap_or(1))
         }
         Seen::Known(None) => "(absent)".to_owned(),
         Seen::Unknown(why) => format!("? ({why})"),
     }
+}
+
+/// How many replicas of the new template are surely available: Kubernetes counts old and new ones together.
+fn new_and_available(it: &WorkloadSeen) -> i32 {
+    let old = (it.replicas - it.updated).max(0);
+    if it.observed_generation < it.generation { 0 } else { (it.available - old).clamp(0, it.updated.max(0)) }
 }
 
 fn application(seen: &Seen<ApplicationSeen>) -> String {
@@ -83,7 +91,7 @@ fn one(it: &Standing) -> Value {
             "workloads": it.workloads.iter().map(|(name, seen)| json!({
                 "name": name,
                 "images": seen.known().and_then(|it| it.as_ref()).map(|it| &it.images),
-                "available": seen.known().and_then(|it| it.as_ref()).map(|it| it.available),
+                "available": seen.known().and_then(|it| it.as_ref()).map(new_and_available),
                 "desired": seen.known().and_then(|it| it.as_ref()).and_then(|it| it.desired),
             })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
@@ -103,4 +111,22 @@ fn one(it: &Standing) -> Value {
         "hold": it.hold,
         "unknown": it.unknown,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_replicas_are_not_counted_as_the_new_template() {
+        let image = vec!["eu.pkg.dev/p/r/backend:v2".to_owned()];
+        let seen = |replicas, updated, available| {
+            let it = WorkloadSeen { desired: Some(2), replicas, updated, available, images: image.clone(), ..WorkloadSeen::default() };
+            workload(&Seen::Known(Some(it)))
+        };
+        assert_eq!(seen(3, 1, 2), "v2 0/2 (2 old still there)");
+        assert_eq!(seen(3, 2, 2), "v2 1/2 (1 old still there)");
+        assert_eq!(seen(2, 2, 2), "v2 2/2");
+        assert_eq!(seen(2, 2, 1), "v2 1/2");
+    }
 }

@@ -3,6 +3,8 @@
 //! `operationState` alone decides nothing: it may be absent, of another revision, or tell of an old failure for good.
 //! What decides is the comparison: at our commit, or at a later one that still holds our images.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::Expected;
@@ -10,6 +12,12 @@ use super::handshake::{Activity, Handshake};
 use super::patience::elapsed;
 use super::wording::{passing, quoted, spoken};
 use crate::model::{ApplicationName, ApplicationSeen, CommitId, ConditionSeen, Evidence, OperationSeen, Seen, Verdict};
+
+/// After how long it is told where to look for what an Application waits for.
+const LASTING: Duration = Duration::from_secs(60);
+
+/// After how long a request counts as unanswered.
+const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Judges one Application.
 pub(super) fn judge(
@@ -22,7 +30,7 @@ pub(super) fn judge(
 ) -> Verdict {
     let app = match seen.map(Seen::as_result) {
         None => return unknown(format!("The Application {namespace}/{name} was not looked at.")),
-        Some(Err(why)) => return unknown(why),
+        Some(Err(why)) => return unknown(&why.why),
         Some(Ok(app)) => app,
     };
     handshake.observe(app, now);
@@ -125,11 +133,19 @@ impl Look<'_> {
         }
         let unasked = match (self.handshake.refused(), self.handshake.unanswered_since(), &self.app.refresh) {
             (Some(why), ..) => format!("a refresh cannot be asked for ({why}), so it looks when it looks, every few minutes."),
-            (None, Some(since), _) if elapsed(since, self.now).as_secs() >= 30 => {
-                format!("a refresh was asked for {} ago and is not answered. Does its controller run?", spoken(elapsed(since, self.now)))
+            (None, Some(since), _) if elapsed(since, self.now) >= UNANSWERED => {
+                format!("a refresh was asked for more than {} ago and is not answered. Does its controller run?", rounded(since, self.now))
             }
             (None, Some(_), _) => "a refresh is asked for.".to_owned(),
-            (None, None, Some(_)) => "somebody else's refresh is under way, ours comes after it.".to_owned(),
+            (None, None, Some(_)) => match self.handshake.in_the_way_since().filter(|since| elapsed(*since, self.now) >= UNANSWERED) {
+                Some(since) => {
+                    format!(
+                        "a refresh of somebody else's is not answered for more than {}. Does its controller run?",
+                        rounded(since, self.now)
+                    )
+                }
+                None => "somebody else's refresh is under way, ours comes after it.".to_owned(),
+            },
             (None, None, None) => "asking for a refresh.".to_owned(),
         };
         let errors: String = self.app.conditions.iter().filter(|it| is_error(it)).map(|it| format!(" From before: {}", told(it))).collect();
@@ -144,8 +160,9 @@ impl Look<'_> {
                 Some(waiting(format!("Argo CD cannot compare {}: {}", self.name, told(it))))
             }
             "ComparisonError" => Some(match self.expected.tip.filter(|tip| *tip != ours) {
+                // Waiting and not blocked: the tip may be the repair already, so it is asked again now and then.
                 Some(tip) => {
-                    Verdict::Blocked { why: format!("The branch does not build at {}, which came after ours: {}", tip.short(), told(it)) }
+                    waiting(format!("What came after {} does not build (the branch is at {} now): {}", ours.short(), tip.short(), told(it)))
                 }
                 None => failed(format!("{} does not build: {}", ours.short(), told(it))),
             }),
@@ -224,6 +241,10 @@ impl Look<'_> {
                 Some(failed(format!("{} is Degraded at {}.{detail}", self.name, short(self.revision()))))
             }
             "Suspended" => Some(waiting(format!("{} is Suspended: somebody or a rollout paused it.{detail}", self.name))),
+            // Which of its resources it is, the Application itself seldom says.
+            health if self.app.health_since.is_some_and(|since| elapsed(since, self.now) > LASTING) => {
+                Some(waiting(format!("{0} is Synced and {health}.{detail} `argocd app get {0}` shows what it waits for.", self.name)))
+            }
             health => Some(waiting(format!("{} is Synced and {health}.{detail}", self.name))),
         }
     }
@@ -244,10 +265,11 @@ impl Look<'_> {
             return Some(waiting(format!("{} is Synced and Healthy, and an operation is under way.", self.name)));
         }
         (!self.handshake.is_fresh(self.app)).then(|| {
-            waiting(format!(
-                "{} is Synced and Healthy, but Argo CD may have looked before its last operation ended; asked again.",
-                self.name
-            ))
+            let again = match self.handshake.refused() {
+                Some(why) => format!("a refresh cannot be asked for ({why}), so it looks again when it looks, every few minutes."),
+                None => "asked again.".to_owned(),
+            };
+            waiting(format!("{} is Synced and Healthy, but Argo CD may have looked before its last operation ended; {again}", self.name))
         })
     }
 
@@ -268,6 +290,12 @@ impl Look<'_> {
     fn is_ours(&self, revision: Option<&str>) -> bool {
         revision.is_some_and(|it| it == self.expected.commit.as_str() || (self.standing == Standing::Holds && it == self.revision()))
     }
+}
+
+/// How long ago, in steps: a sentence that changes at every look would be told at every look.
+fn rounded(since: Timestamp, now: Timestamp) -> String {
+    let step = if elapsed(since, now) < Duration::from_secs(60) { UNANSWERED } else { Duration::from_secs(60) };
+    spoken(Duration::from_secs(elapsed(since, now).as_secs() / step.as_secs() * step.as_secs()))
 }
 
 /// As Argo CD has it: warnings are not errors.

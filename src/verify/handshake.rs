@@ -24,6 +24,8 @@ pub(super) struct Handshake {
     request: Option<Request>,
     /// The answer to the last request that was answered.
     answer: Option<Answer>,
+    /// Since when somebody else's request is in our way.
+    in_the_way: Option<Timestamp>,
     /// Why we may not ask.
     refused: Option<String>,
 }
@@ -76,6 +78,8 @@ impl Handshake {
     /// Takes note of a look. Looking at the same thing twice changes nothing.
     pub(super) fn observe(&mut self, app: &ApplicationSeen, now: Timestamp) {
         self.first.get_or_insert(app.reconciled_at);
+        let foreign = app.refresh.is_some() && self.request.is_none();
+        self.in_the_way = if foreign { self.in_the_way.or(Some(now)) } else { None };
         let Some(request) = &mut self.request else { return };
         match (&app.refresh, &request.set) {
             // It is there: ours or, as good, somebody's who came after the look at which we asked.
@@ -121,6 +125,11 @@ impl Handshake {
     /// Since when a request of ours waits for its answer.
     pub(super) fn unanswered_since(&self) -> Option<Timestamp> {
         self.request.as_ref().map(|it| it.at)
+    }
+
+    /// Since when somebody else's request has been in our way.
+    pub(super) fn in_the_way_since(&self) -> Option<Timestamp> {
+        self.in_the_way
     }
 
     /// Whether the comparison that this look shows began after the last operation had ended, and after our first look.

@@ -13,7 +13,7 @@ pub(super) fn judge(gate: &HttpGate, expected: &Expected<'_>, seen: Option<&Seen
     let url = &gate.url;
     let seen = match seen.map(Seen::as_result) {
         None => return Verdict::Unknown { why: format!("{url} was not looked at.") },
-        Some(Err(why)) => return Verdict::Unknown { why: why.to_owned() },
+        Some(Err(why)) => return Verdict::Unknown { why: why.to_string() },
         Some(Ok(seen)) => seen,
     };
     let wanted = match wanted(gate, expected) {

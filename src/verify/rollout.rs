@@ -38,8 +38,8 @@ pub(super) fn judge(
         for name in &image.workloads {
             match seen.get(name).map(Seen::as_result) {
                 None => all.unknown.push(format!("The Deployment {name} was not looked at.")),
-                Some(Err(why)) => all.unknown.push(why.to_owned()),
-                Some(Ok(None)) => all.waiting.push(format!("There is no Deployment {name}.")),
+                Some(Err(why)) => all.unknown.push(why.to_string()),
+                Some(Ok(None)) => all.waiting.push(format!("There is no Deployment {name} yet, or `workloads` names it wrongly.")),
                 Some(Ok(Some(workload))) => all.add(judge_one(name, image, workload, watched, now)),
             }
         }

@@ -26,6 +26,12 @@ pub(super) struct Soaked {
 }
 
 impl Soaked {
+    /// How far it is, in tenths: a sentence that changes at every look would be told at every look.
+    fn shown(&self, period: Duration) -> String {
+        let step = (period / 10).as_secs().max(1);
+        spoken(Duration::from_secs(self.time.as_secs() / step * step))
+    }
+
     /// Judges by the verdicts of the gates before it.
     pub(super) fn judge(&mut self, period: Duration, within: Duration, before: &[Verdict], now: Timestamp) -> Verdict {
         let lapse = before.iter().find(|it| !matches!(it, Verdict::Ready(_) | Verdict::Unknown { .. }));
@@ -42,9 +48,9 @@ impl Soaked {
         let why = match (lapse.is_some(), unseen) {
             (true, _) if self.first.is_some() => format!("A gate before it lapsed: its {} start anew.", spoken(period)),
             (true, _) => "It begins when the gates before it are ready.".to_owned(),
-            (false, true) => format!("It is at {} of {}; the gates before it cannot be seen.", spoken(self.time), spoken(period)),
+            (false, true) => format!("It is at {} of {}; the gates before it cannot be seen.", self.shown(period), spoken(period)),
             (false, false) if self.time >= period => return Verdict::Ready(Evidence::default().fact("ready for", spoken(period))),
-            (false, false) => format!("It is at {} of {}.", spoken(self.time), spoken(period)),
+            (false, false) => format!("It is at {} of {}.", self.shown(period), spoken(period)),
         };
         match self.first {
             Some(first) if elapsed(first, now) > within => {

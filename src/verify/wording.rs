@@ -17,17 +17,23 @@ pub(super) fn spoken(it: Duration) -> String {
 /// A message of somebody else, on one line, bounded, with a full stop.
 pub(super) fn quoted(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(QUOTE) {
-        Some((end, _)) => format!("{} …", &line[..end]),
-        None if line.is_empty() => "it gives no message.".to_owned(),
-        None if line.ends_with(['.', '!', '?']) => line,
-        None => format!("{line}."),
+    let length = line.chars().count();
+    if length > QUOTE {
+        // Programs wrap a cause in what they were doing: its end says what is wrong.
+        let head: String = line.chars().take(QUOTE / 3).collect();
+        let tail: String = line.chars().skip(length - (QUOTE - QUOTE / 3)).collect();
+        return format!("{head} … {tail}");
+    }
+    match line.as_str() {
+        "" => "it gives no message.".to_owned(),
+        _ if line.ends_with(['.', '!', '?']) => line,
+        _ => format!("{line}."),
     }
 }
 
 /// Whether a message tells of a fault that passes by itself (a server that is away or slow), rather than of something wrong with our commit.
 pub(super) fn passing(message: &str) -> bool {
-    const PASSING: [&str; 16] = [
+    const PASSING: [&str; 20] = [
         "code = unavailable",
         "code = deadlineexceeded",
         "code = canceled",
@@ -43,6 +49,11 @@ pub(super) fn passing(message: &str) -> bool {
         "unexpected eof",
         "too many requests",
         "etcdserver: request timed out",
+        "etcdserver: leader changed",
+        // A webhook that is away while it restarts; one that says no words it otherwise.
+        "failed calling webhook",
+        "unable to return a response in the time allotted",
+        "client connection lost",
         "the object has been modified",
     ];
     let message = message.to_lowercase();
@@ -57,8 +68,8 @@ mod tests {
     fn a_quote_is_one_bounded_line() {
         assert_eq!(quoted("a\n  b"), "a b.");
         assert_eq!(quoted(""), "it gives no message.");
-        let long = quoted(&"ö".repeat(5000));
-        assert!(long.ends_with('…') && long.chars().count() < 610);
+        let long = quoted(&format!("{} the cause", "ö".repeat(5000)));
+        assert!(long.contains(" … ") && long.ends_with("the cause") && long.chars().count() < 610, "{long}");
     }
 
     #[test]

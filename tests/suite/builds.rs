@@ -48,7 +48,7 @@ fn known(seen: Seen<Vec<BuildSeen>>) -> Vec<BuildSeen> {
 fn why(seen: Seen<Vec<BuildSeen>>) -> String {
     match seen {
         Seen::Known(it) => panic!("seen: {it:?}"),
-        Seen::Unknown(why) => why,
+        Seen::Unknown(why) => why.why,
     }
 }
 

@@ -13,7 +13,7 @@ use tomoda_release::drive::{Consent, drive};
 use tomoda_release::error::{Error, Kind};
 use tomoda_release::model::*;
 
-use crate::support::sim::{BACKEND_DEV, BACKEND_PROD, Outside, Rules, Sim, env};
+use crate::support::sim::{BACKEND_DEV, BACKEND_PROD, Outside, Rules, Sim, commit, env};
 
 /// More calls than a leg of the journey ever needs: a run that still dies here never gets to its end.
 const MOST: usize = 400;
@@ -21,6 +21,11 @@ const MOST: usize = 400;
 const SAFE: Rules = Rules { guarded: true, stale: false, lost_answers: false };
 
 fn pipeline() -> Pipeline {
+    releasing(&[])
+}
+
+/// The pipeline whose release commit writes these files.
+fn releasing(version_files: &[&str]) -> Pipeline {
     let backend = ComponentName::parse("backend").unwrap();
     let gates = |application: &str| {
         vec![
@@ -68,7 +73,7 @@ fn pipeline() -> Pipeline {
             branch: branch.clone(),
             tag: TagTemplate::default(),
             initial: None,
-            version_files: Vec::new(),
+            version_files: version_files.iter().map(|it| RepoPath::parse(it).unwrap()).collect(),
             github: Some(GitHub {
                 api: "https://forge.example".into(),
                 owner: "o".into(),
@@ -126,21 +131,24 @@ fn copy(outside: &Rc<RefCell<Outside>>) -> Rc<RefCell<Outside>> {
 /// How many crash pairs were tried, and which of them ended differently from a calm run. Each leg of the journey is crashed
 /// by itself: between them nothing is open, so a crash of one cannot meet a crash of the other.
 fn crash_everywhere(rules: Rules) -> (usize, Vec<String>) {
-    let pipeline = pipeline();
-    let mut start = Rc::new(RefCell::new(Outside::new()));
+    crash_from(&pipeline(), Outside::new(), rules)
+}
+
+fn crash_from(pipeline: &Pipeline, start: Outside, rules: Rules) -> (usize, Vec<String>) {
+    let mut start = Rc::new(RefCell::new(start));
     let (mut pairs, mut wrong) = (0, Vec::new());
     for leg in legs() {
         let calm = copy(&start);
-        run_leg(&pipeline, &calm, &leg, SAFE, usize::MAX).expect("the calm run succeeds");
+        run_leg(pipeline, &calm, &leg, SAFE, usize::MAX).expect("the calm run succeeds");
         for first in 0..MOST {
             let outside = copy(&start);
-            if run_leg(&pipeline, &outside, &leg, rules, first).is_ok() {
+            if run_leg(pipeline, &outside, &leg, rules, first).is_ok() {
                 break;
             }
             for second in 0..MOST {
                 let outside = copy(&outside);
-                let survived = run_leg(&pipeline, &outside, &leg, rules, second).is_ok();
-                let last = if survived { Ok(()) } else { run_leg(&pipeline, &outside, &leg, rules, usize::MAX) };
+                let survived = run_leg(pipeline, &outside, &leg, rules, second).is_ok();
+                let last = if survived { Ok(()) } else { run_leg(pipeline, &outside, &leg, rules, usize::MAX) };
                 pairs += 1;
                 if last.is_err() || outside.borrow().end() != calm.borrow().end() {
                     wrong.push(format!("{leg:?}: died after {first} and {second}: {last:?}, {:?}", outside.borrow().end()));
@@ -165,7 +173,7 @@ fn a_calm_run_goes_from_tag_to_production() {
     run(&pipeline(), &outside, SAFE, usize::MAX).unwrap();
     let out = outside.borrow();
     assert_eq!(out.tags.last().unwrap().name, "v0.5.0", "feat since v0.4.2");
-    assert_eq!(out.tags.last().unwrap().commit, crate::support::sim::commit(3), "cut at what dev proved, not at the tip");
+    assert_eq!(out.tags.last().unwrap().commit, commit(3), "cut at what dev proved, not at the tip");
     assert_eq!((out.commits.len(), out.pages.len(), out.builds), (3, 1, 1), "one commit for each overlay, one page, one build set");
     assert_eq!(out.state.proved[&env("prod")].version, Version::parse("0.5.0").ok());
 }
@@ -194,6 +202,40 @@ fn lost_answers_are_looked_for_and_never_repeated_blindly() {
 fn without_either_protection_it_writes_twice() {
     let (_, wrong) = crash_everywhere(Rules { guarded: false, stale: true, ..SAFE });
     assert!(!wrong.is_empty(), "the simulation has lost its teeth");
+}
+
+/// The world in which nothing was pushed since the commit that dev runs.
+fn quiet_branch() -> Outside {
+    let mut outside = Outside::new();
+    outside.branch.pop();
+    outside.settle();
+    outside
+}
+
+#[test]
+fn a_release_commit_stands_on_what_dev_proved() {
+    for (start, branch) in [(quiet_branch(), [1, 2, 3, 0x7e1]), (Outside::new(), [1, 2, 3, 4])] {
+        let outside = Rc::new(RefCell::new(start));
+        run(&releasing(&["VERSION"]), &outside, SAFE, usize::MAX).unwrap();
+        let out = outside.borrow();
+        let tag = out.tags.last().unwrap();
+        assert_eq!((&tag.commit, &tag.onto), (&commit(0x7e1), &Some(commit(3))));
+        assert_eq!(out.branch.iter().map(|it| it.id.clone()).collect::<Vec<_>>(), branch.map(commit), "the branch moves only forward");
+        assert_eq!((out.builds, out.pages.len(), out.state.open.len()), (1, 1, 0), "a branch that moved on stops nothing");
+        drop(out);
+        let records = outside.borrow().records.len();
+        let again = run_leg(&releasing(&["VERSION"]), &outside, &legs()[1], SAFE, usize::MAX);
+        assert!(again.is_ok() && outside.borrow().records.len() == records, "what is released is released: {again:?}");
+    }
+}
+
+#[test]
+fn a_release_commit_survives_every_crash() {
+    for start in [quiet_branch(), Outside::new()] {
+        for rules in [SAFE, Rules { stale: true, ..SAFE }, Rules { lost_answers: true, ..SAFE }, Rules { guarded: false, ..SAFE }] {
+            assert_eq!(crash_from(&releasing(&["VERSION"]), start.clone(), rules).1, Vec::<String>::new(), "{rules:?}");
+        }
+    }
 }
 
 /// Two drivers without a lease between them: the ledger alone keeps order.

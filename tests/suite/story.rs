@@ -3,6 +3,7 @@
 
 mod crowd;
 mod kills;
+mod release_commit;
 mod scene;
 mod setbacks;
 mod sources;

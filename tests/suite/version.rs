@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tomoda_release::decide::bump::{Class, Commit, next_version};
+use tomoda_release::decide::bump::{Class, Commit, PlannedVersion, next_version, plan_version};
 use tomoda_release::decide::equivalence;
 use tomoda_release::io::git::history;
 use tomoda_release::model::{AppSeen, BranchName, CommitId, ComponentName, ObjectId, TagTemplate, Version};
@@ -299,6 +299,33 @@ impl AppRepo {
             app.unproved.insert(component.clone(), touching.lines().map(|it| CommitId::parse(it).unwrap()).collect());
         }
         app
+    }
+}
+
+#[test]
+fn a_release_commit_counts_as_the_commit_it_stands_on() {
+    for on_branch in [false, true] {
+        let app = AppRepo::new();
+        app.repo.git(&["tag", "v1.0.0"]);
+        let proved = app.change("feat: proved", &["backend/main"]);
+        if !on_branch {
+            app.repo.git(&["checkout", "--quiet", "--detach"]);
+        }
+        let release = app.change("chore(release): v1.1.0", &["VERSION"]);
+        app.repo.git(&["tag", "v1.1.0"]);
+        app.repo.git(&["checkout", "--quiet", "main"]);
+        let later = app.change("fix: later", &["backend/main"]);
+        let mut seen = app.look(&[], &later);
+        let plan = |seen: &AppSeen, at: &CommitId| plan_version(seen, &TagTemplate::default(), None, at);
+        assert!(plan(&seen, &proved).is_err() || !on_branch, "without knowing what it is, it is a later release");
+        seen.tags.iter_mut().find(|it| it.commit == release).unwrap().onto = Some(proved.clone());
+        for at in [&proved, &release].into_iter().take(1 + usize::from(on_branch)) {
+            let PlannedVersion::AlreadyTagged { tag, .. } = plan(&seen, at).unwrap() else { panic!("it is released") };
+            assert_eq!((tag.name.as_str(), &tag.commit), ("v1.1.0", &release));
+        }
+        let PlannedVersion::Cut { tag, next } = plan(&seen, &later).unwrap() else { panic!("it is not released") };
+        let subjects: Vec<_> = next.commits.iter().map(|it| it.subject.as_str()).collect();
+        assert_eq!((tag.as_str(), subjects), ("v1.1.1", vec!["fix: later"]));
     }
 }
 

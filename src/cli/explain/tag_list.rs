@@ -54,6 +54,11 @@ struct Wire {
     digest: Option<String>,
 }
 
+/// serde's words about a value that is no list at all say nothing to a person.
+fn json_problem(why: &serde_json::Error) -> String {
+    if why.is_data() { "a list, or an object with a list “tags”, is expected".to_owned() } else { why.to_string() }
+}
+
 impl TagList {
     /// Reads `TAG [RFC3339-TIME] [DIGEST]` a line, or a JSON list of texts and of `{tag, uploaded, digest}`.
     pub(super) fn parse(text: &str, name: &str, problems: &mut Vec<String>) -> Self {
@@ -63,7 +68,7 @@ impl TagList {
                 Ok(items) => {
                     items.into_iter().enumerate().for_each(|(at, it)| list.item(it, &format!("{name}, item {}", at + 1), problems))
                 }
-                Err(why) => problems.push(format!("{name} begins like JSON and is not a list of tags: {why}.")),
+                Err(why) => problems.push(format!("{name} begins like JSON and is not a list of tags: {}.", json_problem(&why))),
             }
         } else {
             for (at, line) in text.lines().enumerate().filter(|(_, it)| !it.trim().is_empty() && !it.trim_start().starts_with('#')) {

@@ -57,7 +57,7 @@ pub fn plan_version(app: &AppSeen, template: &TagTemplate, initial: Option<Versi
 /// Counts from the base to the commit at this position.
 fn count(app: &AppSeen, graph: &Ancestry<'_>, at: usize, base: Option<&TagSeen>, initial: Option<Version>) -> Result<Next> {
     let wanted = graph.ancestors(at);
-    let released = base.and_then(|it| graph.position(&it.commit)).map(|it| graph.ancestors(it));
+    let released = base.and_then(|it| place(graph, it)).map(|it| graph.ancestors(it));
     let in_range = |at: &usize| wanted[*at] && !released.as_ref().is_some_and(|it| it[*at]);
     let range: Vec<Commit<'_>> = (0..app.history.len()).rev().filter(in_range).map(|it| graph.commit(it).into()).collect();
     next_version(base.map(|it| it.version), initial, &range)
@@ -110,6 +110,11 @@ fn tag_is_what_it_says(tag: &TagSeen) -> Result<()> {
     }
 }
 
+/// Where a tag stands on the branch: at its commit, or, where that is a release commit beside the branch, at the commit it was made on.
+fn place(graph: &Ancestry<'_>, tag: &TagSeen) -> Option<usize> {
+    graph.position(&tag.commit).or_else(|| graph.position(tag.onto.as_ref()?))
+}
+
 /// The version tags, by where they stand relative to one commit; the highest of each place.
 struct Tags<'a> {
     here: Option<&'a TagSeen>,
@@ -120,10 +125,14 @@ struct Tags<'a> {
 impl<'a> Tags<'a> {
     fn sort(app: &'a AppSeen, graph: &Ancestry<'_>, at: usize) -> Self {
         let (before, after) = (graph.ancestors(at), graph.descendants(at));
-        let highest = |wanted: &dyn Fn(usize) -> bool| {
-            app.tags.iter().filter(|it| graph.position(&it.commit).is_some_and(wanted)).max_by_key(|it| it.version)
-        };
-        Self { here: highest(&|it| it == at), base: highest(&|it| it != at && before[it]), later: highest(&|it| it != at && after[it]) }
+        let target = &graph.commit(at).id;
+        let highest = |wanted: &dyn Fn(&TagSeen) -> bool| app.tags.iter().filter(|it| wanted(it)).max_by_key(|it| it.version);
+        let elsewhere = |tag: &TagSeen, among: &[bool]| !tag.releases(target) && place(graph, tag).is_some_and(|it| among[it]);
+        Self {
+            here: highest(&|it| it.releases(target)),
+            base: highest(&|it| elsewhere(it, &before)),
+            later: highest(&|it| elsewhere(it, &after)),
+        }
     }
 
     /// Warnings about tags that are not used.

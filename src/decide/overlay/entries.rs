@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::layout::{Item, Layout, item_line};
-use super::{Entry, field, strict, together};
+use super::{Entry, field, strict};
 use crate::error::{Error, Result};
 use crate::model::Repository;
 
@@ -12,7 +12,7 @@ const KNOWN: [&str; 5] = ["name", "newName", "newTag", "digest", "tagSuffix"];
 /// Reads the `images` of a kustomization, strictly.
 pub fn entries(file: &str, text: &str) -> Result<Vec<Entry>> {
     let root = strict::read(file, text)?;
-    from_parts(file, text, &root, &Layout::read(file, text, &root)?).map_err(together)
+    from_parts(file, text, &root, &Layout::read(file, text, &root)?).map_err(Error::together)
 }
 
 /// The entry of an image: the one whose `name` or `newName` is exactly this text. None or several is an error.

@@ -7,7 +7,7 @@
 
 use serde_yaml::Value;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 
 mod argument;
 mod create;
@@ -91,7 +91,7 @@ pub struct Edited {
 
 /// Makes the entries say what the edits ask for, and changes nothing else. All problems are one error.
 pub fn edit(file: &str, text: &str, edits: &[Edit]) -> Result<Edited> {
-    edit_or_problems(file, text, edits).map_err(together)
+    edit_or_problems(file, text, edits).map_err(Error::together)
 }
 
 /// As [`edit`], with every problem on its own.
@@ -122,18 +122,4 @@ fn field<'a>(entry: &'a Value, key: &str) -> Option<&'a Value> {
 /// The line of a byte, from 1.
 fn line_at(text: &str, offset: usize) -> usize {
     1 + text.as_bytes()[..offset].iter().filter(|it| **it == b'\n').count()
-}
-
-/// One error out of many: their sentences, one a line.
-pub(crate) fn together(mut problems: Vec<Error>) -> Error {
-    if problems.len() == 1 {
-        return problems.remove(0);
-    }
-    let kind =
-        if problems.iter().any(|it| it.kind() == Kind::Refused) { Kind::Refused } else { problems.first().map_or(Kind::Bug, Error::kind) };
-    let lines: Vec<String> = problems
-        .iter()
-        .map(|it| it.hint_text().map_or_else(|| format!("\n  - {}", it.chain()), |hint| format!("\n  - {} ({hint})", it.chain())))
-        .collect();
-    Error::new(kind, format!("{} problems:{}", problems.len(), lines.concat()))
 }

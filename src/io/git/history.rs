@@ -28,11 +28,9 @@ pub fn open(dir: &Path) -> Result<Repository> {
     Repository::discover(dir).map_err(|why| {
         let error = Error::usage(format!("{} is not in a git repository.", dir.display()));
         if why.code() == ErrorCode::Owner {
-            error
-                .hint("The folder belongs to another user; git says how to trust it: git config --global --add safe.directory.")
-                .because(why)
+            error.hint("The folder belongs to another user; git says how to trust it: git config --global --add safe.directory.")
         } else {
-            error.hint("Name a clone with --repo.").because(why)
+            error.hint("Name a clone with --repo.")
         }
     })
 }
@@ -48,7 +46,7 @@ pub fn require_whole(repo: &Repository) -> Result<()> {
 
 /// The commit that a revision names: `HEAD`, a branch, a tag, an abbreviated id.
 pub fn resolve(repo: &Repository, revision: &str) -> Result<CommitId> {
-    let bad = |sentence: String, why: git2::Error| Error::usage(sentence).because(why);
+    let bad = |sentence: String, why: git2::Error| Error::usage(sentence).because(why.message().to_owned());
     let object = repo.revparse_single(revision).map_err(|why| match why.code() {
         ErrorCode::NotFound | ErrorCode::UnbornBranch if revision == "HEAD" => bad("The repository has no commits.".to_owned(), why),
         ErrorCode::Ambiguous => bad(format!("“{revision}” is ambiguous: several objects begin with it. Write more digits."), why),
@@ -117,7 +115,9 @@ pub fn version_tags(repo: &Repository, template: &TagTemplate) -> Result<Version
             None if template.resembles(name) => found.lookalikes.push(name.to_owned()),
             None => {}
             Some(version) => match peel(repo, &reference)? {
-                Some((object, header, commit)) => found.tags.push(TagSeen { name: name.to_owned(), version, object, commit, header }),
+                Some((object, header, commit)) => {
+                    found.tags.push(TagSeen { name: name.to_owned(), version, object, commit, header, onto: None })
+                }
                 None => found.lookalikes.push(name.to_owned()),
             },
         }

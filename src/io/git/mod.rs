@@ -5,6 +5,7 @@
 //! Never here: a work tree, a force push, a rebase, or what a commit means for a release.
 //! Start reading at `store.rs`. Used by `observe`, `act`, `record` and the commands that read a local repository.
 
+mod but_for;
 mod content;
 mod database;
 mod fetch;

@@ -64,6 +64,22 @@ impl Store {
         self.object_in(commit, path)
     }
 
+    /// The only parent of a commit that differs from it in these files only, added or removed ones included. `None`: it differs in others too,
+    /// in nothing, or has not exactly one parent in the cache.
+    pub fn parent_but_for(&self, commit: &CommitId, files: &[RepoPath]) -> Result<Option<CommitId>> {
+        self.only_parent_but_for(commit, files)
+    }
+
+    /// The object at a path of a commit, as if these files were not in it. `None`: nothing else is there.
+    pub fn object_without(&self, commit: &CommitId, path: &RepoPath, files: &[RepoPath]) -> Result<Option<ObjectId>> {
+        self.object_in_without(commit, path, files)
+    }
+
+    /// When a commit was committed, by its own account, in seconds since the epoch.
+    pub fn committed_at(&self, commit: &CommitId) -> Result<i64> {
+        self.time_of(commit)
+    }
+
     /// Makes a commit in the cache. Refuses to write through or over a symbolic link, and over a folder or a submodule.
     pub fn commit(&self, new: &NewCommit<'_>) -> Result<CommitId> {
         self.make_commit(new)

@@ -79,5 +79,5 @@ fn read(repository: &Repository, template: &TagTemplate, name: &RefName, object:
     let header = repository.find_tag(object).ok().map(|it| String::from_utf8_lossy(it.name_bytes()).into_owned());
     let commit = repository.find_object(object, None).ok()?.peel_to_commit().ok()?.id();
     let (object, commit) = (object_id(object), CommitId::new(object_id(commit)));
-    Some(TagSeen { name: short.to_owned(), version: template.read(short)?, object, commit, header })
+    Some(TagSeen { name: short.to_owned(), version: template.read(short)?, object, commit, header, onto: None })
 }

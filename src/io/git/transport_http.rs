@@ -9,7 +9,8 @@ use reqwest::blocking::Response;
 use reqwest::header;
 use url::Url;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
+use crate::io::http::Cause;
 
 use super::http_answer::{Answer, not_git, refused};
 use super::session::{Failure, Session};
@@ -168,17 +169,17 @@ impl Exchange {
     fn unreachable(&self, why: reqwest::Error) -> Failure {
         let limits = self.session.network.limits;
         let address = &self.base;
-        let cause = causes(&why);
+        let cause = Cause::of(&why);
         let error = if why.is_timeout() {
-            let limit = if why.is_connect() { limits.connect } else { limits.idle };
-            Error::remote(format!("{address} did not answer within {} s.", limit.as_secs_f32()))
-        } else if cause.contains("certificate") {
-            Error::remote_final(format!("The certificate of {address} is not trusted: {cause}."))
+            let (kind, limit) = if why.is_connect() { (Kind::Unreachable, limits.connect) } else { (Kind::Remote, limits.idle) };
+            Error::new(kind, format!("{address} did not answer within {} s.", limit.as_secs_f32()))
+        } else if let Cause::Certificate(reason) = &cause {
+            Error::new(cause.kind(), format!("The certificate of {address} is not trusted: {reason}."))
                 .hint("Name the file with your own certificate authority in GIT_SSL_CAINFO.")
         } else if why.is_connect() {
-            Error::remote(format!("{address} cannot be reached: {cause}."))
+            Error::new(cause.kind(), format!("{address} cannot be reached: {cause}."))
         } else {
-            Error::remote(format!("The connection to {address} broke: {cause}."))
+            Error::new(cause.kind(), format!("The connection to {address} broke: {cause}."))
         };
         Failure { error, denied: false }
     }
@@ -217,15 +218,4 @@ fn same_origin(one: &str, other: &str) -> bool {
         (Ok(one), Ok(other)) => one.origin() == other.origin(),
         _ => false,
     }
-}
-
-/// The innermost words of an error, without the address that reqwest puts in front.
-fn causes(why: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause = std::error::Error::source(why);
-    while let Some(it) = cause {
-        text = it.to_string();
-        cause = it.source();
-    }
-    if text.is_empty() { "no reason is known".to_owned() } else { text.trim_end_matches('.').to_owned() }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream};
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 
 use super::http_answer::clipped;
 use super::network::SshProgram;
@@ -292,6 +292,14 @@ fn ended(address: &str, said: &str) -> Failure {
     } else if any(&["dubious ownership"]) {
         let hint = "Tell git that the folder is yours: git config --global --add safe.directory PATH.";
         (Error::remote_final(format!("The repository at {address} belongs to another user{quote}")).hint(hint), false)
+    } else if any(&[
+        "Could not resolve hostname",
+        "Connection refused",
+        "No route to host",
+        "Network is unreachable",
+        "Connection timed out",
+    ]) {
+        (Error::new(Kind::Unreachable, format!("{address} cannot be reached{quote}")), false)
     } else {
         (Error::remote(format!("The connection to {address} ended before git was done{quote}")), false)
     };
@@ -347,7 +355,7 @@ mod tests {
             ("Host key verification failed.", Kind::RemoteFinal, false),
             ("git@h: Permission denied (publickey).", Kind::RemoteFinal, true),
             ("ERROR: Repository not found.", Kind::RemoteFinal, false),
-            ("ssh: connect to host h port 22: Connection refused", Kind::Remote, false),
+            ("ssh: connect to host h port 22: Connection refused", Kind::Unreachable, false),
             ("", Kind::Remote, false),
         ] {
             let failure = ended("git@h:x", said);

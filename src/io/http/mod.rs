@@ -1,17 +1,20 @@
 //! One HTTP client for the APIs of the outside: time limits, size limits, careful retries, redaction.
 //!
-//! Only reads are repeated, and only for what passes: a broken connection, 429 and 5xx. An answer with a status is an
+//! Only reads are repeated, and only for what passes quickly: a broken connection, 429 and 5xx. Where nobody listens, nobody will in a second. An answer with a status is an
 //! [`Answer`], whatever the status; only what never became an answer is an error. Credentials never follow a redirect to
 //! another origin.
 //!
-//! Here: requests, limits, redirects, retries (`answer.rs`: what came back; `trouble.rs`: why nothing came back).
+//! Here: requests, limits, redirects, retries (`answer.rs`: what came back; `trouble.rs`: why nothing came back;
+//! `cause.rs`: what was wrong with the connection, for every client of the program).
 //! Never here: what an answer means to a registry or to anyone else.
 //! Start reading at [`Client::read`]. Used by the clients in `observe` and `act`.
 
 mod answer;
+mod cause;
 mod trouble;
 
 pub use answer::Answer;
+pub use cause::Cause;
 pub use trouble::shown;
 
 use std::sync::{Arc, OnceLock};
@@ -23,7 +26,7 @@ use reqwest::{Method, Url};
 use tokio::time::Instant;
 
 use super::{clock, credentials};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::Secret;
 use trouble::Trouble;
 
@@ -184,7 +187,7 @@ impl Client {
             let attempt = self.once(request, deadline).await;
             let asked = match &attempt {
                 Ok(answer) if answer.may_pass() => answer.retry_after(clock::now()),
-                Err(trouble) if trouble.may_pass() => None,
+                Err(trouble) if trouble.kind() == Kind::Remote => None,
                 _ => break attempt.map_err(|it| it.told(&request.url)),
             };
             let pause = pauses.next().map(|it| it.max(asked.unwrap_or_default()));

@@ -112,15 +112,7 @@ impl<'a> Place<'a> {
 
 /// Turns a failure into something not seen.
 fn seen<T>(result: Result<T>, what: &str) -> Seen<T> {
-    match result {
-        Ok(value) => Seen::Known(value),
-        Err(why) => {
-            let hint = why.hint_text().map_or(String::new(), |it| format!(" {it}"));
-            let chain = why.chain();
-            let stop = if chain.ends_with(['.', '…']) { "" } else { "." };
-            Seen::Unknown(format!("{what}: {chain}{stop}{hint}"))
-        }
-    }
+    result.map_err(|why| why.while_doing(what)).into()
 }
 
 #[derive(Deserialize)]

@@ -55,8 +55,18 @@ struct PlannedTag {
     #[serde(skip_serializing_if = "Option::is_none")]
     level: Option<Level>,
     commit: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<ReleaseCommit>,
     exists: bool,
     brief: Brief,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::record) struct ReleaseCommit {
+    onto: String,
+    files: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -163,6 +173,7 @@ impl From<&model::PlannedTag> for PlannedTag {
                 model::Level::Major => Level::Major,
             }),
             commit: it.commit.to_string(),
+            release: it.release.as_ref().map(ReleaseCommit::from),
             exists: it.exists,
             brief: Brief {
                 commits: commits
@@ -192,8 +203,31 @@ impl TryFrom<PlannedTag> for model::PlannedTag {
                 Level::Major => model::Level::Major,
             }),
             commit: model::CommitId::parse(&it.commit)?,
+            release: it.release.map(model::ReleaseCommit::try_from).transpose()?,
             exists: it.exists,
             brief: model::Brief { commits: all(it.brief.commits)?, cut: it.brief.whole.map(cut).transpose()? },
+        })
+    }
+}
+
+impl From<&model::ReleaseCommit> for ReleaseCommit {
+    fn from(it: &model::ReleaseCommit) -> Self {
+        Self {
+            onto: it.onto.to_string(),
+            files: it.files.iter().map(ToString::to_string).collect(),
+            replaces: it.replaces.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl TryFrom<ReleaseCommit> for model::ReleaseCommit {
+    type Error = String;
+
+    fn try_from(it: ReleaseCommit) -> Result<Self, String> {
+        Ok(Self {
+            onto: model::CommitId::parse(&it.onto)?,
+            files: it.files.iter().map(|it| model::RepoPath::parse(it)).collect::<Result<_, _>>()?,
+            replaces: maybe(it.replaces, model::Version::parse)?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Move;
+use super::plan::{Move, ReleaseCommit};
 use super::{all, maybe};
 use crate::model;
 
@@ -22,9 +22,17 @@ pub(in crate::record) enum Step {
         name: String,
         version: String,
         commit: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        release: Option<ReleaseCommit>,
         message: String,
         /// Seconds since the epoch, as git writes them.
         time: i64,
+    },
+    AdvanceBranch {
+        run: String,
+        tag: String,
+        commit: String,
+        onto: String,
     },
     PublishPage {
         run: String,
@@ -62,8 +70,15 @@ impl From<&model::Step> for Step {
                 name: it.name.clone(),
                 version: it.version.to_string(),
                 commit: it.commit.to_string(),
+                release: it.release.as_ref().map(ReleaseCommit::from),
                 message: it.message.clone(),
                 time: it.time,
+            },
+            model::Step::AdvanceBranch(it) => Self::AdvanceBranch {
+                run: it.run.to_string(),
+                tag: it.tag.clone(),
+                commit: it.commit.to_string(),
+                onto: it.onto.to_string(),
             },
             model::Step::PublishPage(it) => Self::PublishPage { run: it.run.to_string(), tag: it.tag.clone(), body: it.body.clone() },
         }
@@ -82,13 +97,20 @@ impl TryFrom<Step> for model::Step {
                 moves: all(moves)?,
                 version: maybe(version, model::Version::parse)?,
             }),
-            Step::CutTag { run, name, version, commit, message, time } => Self::CutTag(model::TagCut {
+            Step::CutTag { run, name, version, commit, release, message, time } => Self::CutTag(model::TagCut {
                 run: model::RunId::parse(&run)?,
                 name,
                 version: model::Version::parse(&version)?,
                 commit: model::CommitId::parse(&commit)?,
+                release: release.map(model::ReleaseCommit::try_from).transpose()?,
                 message,
                 time,
+            }),
+            Step::AdvanceBranch { run, tag, commit, onto } => Self::AdvanceBranch(model::BranchAdvance {
+                run: model::RunId::parse(&run)?,
+                tag,
+                commit: model::CommitId::parse(&commit)?,
+                onto: model::CommitId::parse(&onto)?,
             }),
             Step::PublishPage { run, tag, body } => Self::PublishPage(model::PageWrite { run: model::RunId::parse(&run)?, tag, body }),
         })

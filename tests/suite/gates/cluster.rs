@@ -139,7 +139,7 @@ async fn every_fault_has_its_kind_and_its_sentence() {
 async fn a_server_that_is_not_there_and_one_that_nobody_trusts_are_told_apart() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let why = with_token(&closed.to_string(), "http").await.get(&deployments(), "web").await.unwrap_err();
-    assert!(why.kind() == Kind::Remote && why.to_string().contains("cannot be reached"), "{}", why.chain());
+    assert!(why.kind() == Kind::Unreachable && why.to_string().contains("cannot be reached"), "{}", why.chain());
 
     let plain = speak(|stream| drop(stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\nspeak http")));
     let why = with_token(&plain, "https").await.get(&deployments(), "web").await.unwrap_err();
@@ -173,9 +173,9 @@ async fn what_is_not_there_is_not_what_cannot_be_seen() {
     let cluster = with_token(&address, "http").await;
     assert_eq!(workloads::fetch(&cluster, "prod", "web").await, Seen::Known(None));
     let Seen::Unknown(why) = argo::fetch(&cluster, "argocd", &ApplicationName::parse("web").unwrap()).await else { panic!() };
-    assert_eq!(why, "There is no Application web in the namespace argocd.");
+    assert_eq!(why.why, "There is no Application web in the namespace argocd.");
     let Seen::Unknown(why) = workloads::fetch(&cluster, "../../secrets", "web").await else { panic!() };
-    assert!(why.contains("not the name of a Kubernetes namespace"), "{why}");
+    assert!(why.why.contains("not the name of a Kubernetes namespace"), "{why}");
 }
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn a_probe_is_an_answer_or_a_reason() {
     assert!(why.chain().contains("broke off"), "{}", why.chain());
 
     let why = probe::get("http://does-not-exist.invalid/?key=hunter2").await.unwrap_err();
-    assert!(why.kind() == Kind::Remote && !why.chain().contains("hunter2"), "{}", why.chain());
+    assert!(why.kind() == Kind::Unreachable && !why.chain().contains("hunter2"), "{}", why.chain());
 }
 
 fn deployments() -> Collection {

@@ -118,7 +118,7 @@ fn everything_ready_soaks_and_a_lapse_starts_anew() {
     let mut case = Case::new();
     assert!(is_ready(&case.answer(20)));
     assert!(case.look(25).iter().take(3).all(is_ready));
-    assert_says(&case.look(50)[3], "It is at 28 s of 1 min");
+    assert_says(&case.look(50)[3], "It is at 24 s of 1 min");
     case.workload.available = 1;
     assert_says(&case.look(70)[3], "lapsed");
     case.workload.available = 2;
@@ -150,7 +150,8 @@ fn a_request_that_is_not_allowed_leaves_it_to_argo_cds_own_pace() {
     let mut case = Case::new();
     let Verdict::Waiting { ask: Some(ask @ Ask::Refresh { .. }), .. } = case.look(20).swap_remove(0) else { panic!() };
     case.memory.asked(&ask, &Asked::Refused { why: "403".to_owned() });
-    let Verdict::Waiting { ask: None, .. } = case.look(21).swap_remove(0) else { panic!() };
+    let Verdict::Waiting { ask: None, why } = case.look(21).swap_remove(0) else { panic!() };
+    assert!(why.contains("a refresh cannot be asked for (403)"), "{why}");
     case.app.reconciled_at = Some(at(10));
     assert!(!is_ready(&case.look(22)[0]), "in the second in which the operation ended");
     case.app.reconciled_at = Some(at(11));
@@ -209,12 +210,39 @@ fn errors_of_argo_cd_are_told_apart() {
         matches!(said("ComparisonError", broken, None), Verdict::Failed { why } if why.contains("does not build") && why.contains(broken))
     );
     assert!(matches!(said("ComparisonError", broken, Some('a')), Verdict::Failed { .. }), "the tip is ours");
-    assert!(matches!(said("ComparisonError", broken, Some('b')), Verdict::Blocked { .. }), "somebody pushed after us");
+    assert_says(&said("ComparisonError", broken, Some('b')), "What came after aaaaaaa does not build (the branch is at bbbbbbb now)");
     assert!(matches!(said("ComparisonError", "rpc error: code = Unavailable desc = error", None), Verdict::Waiting { .. }));
     assert!(matches!(said("InvalidSpecError", "destination is missing", None), Verdict::Blocked { .. }));
     assert!(matches!(said("UnknownError", "?", None), Verdict::Waiting { .. }));
     let given_up = format!("Failed last sync attempt to [{}]: denied", commit('a'));
     assert!(matches!(said("SyncError", &given_up, None), Verdict::Failed { .. }));
+}
+
+#[test]
+fn a_later_commit_that_does_not_build_is_asked_about_again() {
+    let mut case = Case::new();
+    case.tip = Some(commit('b'));
+    (case.app.revision, case.app.sync) = (Some("main".to_owned()), Some("Unknown".to_owned()));
+    case.app.conditions =
+        vec![ConditionSeen { kind: "ComparisonError".to_owned(), message: "`kustomize build` failed exit status 1".to_owned() }];
+    case.answer(20);
+    let asks = |verdict: &Verdict| matches!(verdict, Verdict::Waiting { ask: Some(_), .. });
+    assert!(!asks(&case.look(40)[0]));
+    case.tip = Some(commit('c'));
+    assert!(asks(&case.look(53)[0]), "the repair is seen without waiting for Argo CD's own next look");
+}
+
+#[test]
+fn a_controller_that_does_not_answer_is_asked_after_once_a_minute() {
+    let mut case = Case::new();
+    case.app.revision = Some(commit('b').to_string());
+    case.app.refresh = Some("normal".to_owned());
+    assert_says(&case.look(20)[0], "ours comes after it");
+    let said = |case: &mut Case, now| format!("{:?}", case.look(now)[0]);
+    let half = said(&mut case, 52);
+    assert!(half.contains("not answered for more than 30 s. Does its controller run?"), "{half}");
+    assert_eq!(half, said(&mut case, 70));
+    assert!(said(&mut case, 85).contains("more than 1 min"));
 }
 
 #[test]

@@ -138,3 +138,28 @@ fn histories_say_which_commits_touched_what() {
     assert_eq!(whole.last().unwrap().id.as_str(), first);
     assert!(store.is_ancestor(&id(&first), &tip).unwrap() && store.is_ancestor(&tip, &tip).unwrap());
 }
+
+#[test]
+fn a_commit_is_compared_but_for_some_files() {
+    let bare = Bare::with(&[("VERSION", "1\n"), ("web/VERSION", "1\n"), ("web/app.js", "x\n"), ("alone/VERSION", "1\n")]);
+    let cache = tempfile::tempdir().unwrap();
+    let store = store(&bare.file_url(), cache.path());
+    let tip = store.fetch(&main_ref(), false).unwrap().unwrap();
+    let versions = ["VERSION", "web/VERSION", "alone/VERSION", "gone/VERSION"].map(path);
+    let one = write(&store, &tip, "VERSION", "2\n");
+    let two = write(&store, &one, "web/VERSION", "2\n");
+    let more = write(&store, &two, "web/app.js", "y\n");
+    assert_eq!(store.parent_but_for(&one, &versions).unwrap(), Some(tip.clone()));
+    assert_eq!(store.parent_but_for(&two, &versions).unwrap(), Some(one.clone()));
+    assert_eq!(store.parent_but_for(&two, &versions[..1]).unwrap(), None, "another file");
+    assert_eq!(store.parent_but_for(&more, &versions).unwrap(), None, "another file");
+    assert_eq!(store.parent_but_for(&tip, &versions).unwrap(), None, "no parent");
+    let same = write(&store, &more, "web/app.js", "y\n");
+    assert_eq!(store.parent_but_for(&same, &versions).unwrap(), None, "no difference");
+    let web = |commit: &CommitId| store.object_without(commit, &path("web"), &versions).unwrap();
+    assert!(web(&tip).is_some() && web(&tip) == web(&two) && web(&two) != web(&more));
+    assert_ne!(store.object_at(&tip, &path("web")).unwrap(), store.object_at(&two, &path("web")).unwrap());
+    assert_eq!(store.object_without(&tip, &path("alone"), &versions).unwrap(), None, "nothing else is in it");
+    assert_eq!(store.object_without(&tip, &path("VERSION"), &versions).unwrap(), None);
+    assert_eq!(store.object_without(&tip, &path("web"), &[path("web")]).unwrap(), store.object_at(&tip, &path("web")).unwrap());
+}

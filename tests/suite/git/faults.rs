@@ -269,8 +269,8 @@ fn nobody_listens() {
     let cache = tempfile::tempdir().unwrap();
     let store = store_with(&format!("http://127.0.0.1:{port}/x.git"), Some(TOKEN), cache.path(), impatient());
     let error = store.list("refs/heads/").unwrap_err();
-    assert_eq!(error.kind(), Kind::Remote);
+    assert_eq!(error.kind(), Kind::Unreachable);
     assert!(error.to_string().contains("cannot be reached"), "{error}");
     let main = RefName::parse("refs/heads/main").unwrap();
-    assert_eq!(store.fetch(&main, true).unwrap_err().kind(), Kind::Remote);
+    assert_eq!(store.fetch(&main, true).unwrap_err().kind(), Kind::Unreachable);
 }

@@ -62,7 +62,7 @@ fn what_ssh_says_becomes_the_error() {
     for (script, kind, wanted) in [
         ("echo 'Host key verification failed.' >&2; exit 255", Kind::RemoteFinal, "host key"),
         ("echo 'bot@host: Permission denied (publickey).' >&2; exit 255", Kind::RemoteFinal, "Permission denied (publickey)"),
-        ("echo 'ssh: connect to host x port 22: Connection refused' >&2; exit 255", Kind::Remote, "Connection refused"),
+        ("echo 'ssh: connect to host x port 22: Connection refused' >&2; exit 255", Kind::Unreachable, "Connection refused"),
         ("exit 1", Kind::Remote, "ended before git was done"),
         ("echo 'ERROR: Repository not found.' >&2; exit 1", Kind::RemoteFinal, "no repository"),
     ] {

@@ -76,10 +76,9 @@ fn log_tells_the_story_newest_first() {
     for said in [
         "github:alice",
         "The ledger of the pipeline shop begins.",
-        "dev.1: bump of dev (backend dev-0 → dev-0000001) opened. First: write overlays/dev",
+        "  dev.1  github:alice, signed by release-bot\n    bump of dev (backend dev-0 → dev-0000001) opened. First: write overlays/dev",
         "gate rollout passed: ready 3 of 3.",
-        "dev.1: completed; proved backend dev-0000001 at 0000000.",
-        "signed by release-bot (SHA256:",
+        "completed; proved backend dev-0000001 at 0000000.",
     ] {
         assert!(text.contains(said), "{said} is not in\n{text}");
     }
@@ -95,6 +94,7 @@ fn show_has_the_whole_record_and_the_verdict() {
     let stage = Stage::new();
     let tip = stage.play(1);
     let by_seq = json(&run(&stage, &["show", "3", "-o", "json"]));
+    assert!(stdout(&run(&stage, &["show", "3"])).contains("signed by release-bot (SHA256:"));
     assert_eq!(by_seq["signatures"][0]["principal"], "release-bot");
     assert_eq!(by_seq["statement"]["predicate"]["ledger"]["seq"], 3);
     let hash = by_seq["payload"].as_str().unwrap();

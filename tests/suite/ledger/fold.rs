@@ -77,7 +77,15 @@ fn everything() -> Vec<Event> {
 
 fn cut_tag(run: &RunId) -> Step {
     let version = Version::parse("1.2.3").unwrap();
-    Step::CutTag(TagCut { run: run.clone(), name: "v1.2.3".into(), version, commit: commit_id(1), message: "m".into(), time: 0 })
+    Step::CutTag(TagCut {
+        run: run.clone(),
+        name: "v1.2.3".into(),
+        version,
+        commit: commit_id(1),
+        release: None,
+        message: "m".into(),
+        time: 0,
+    })
 }
 
 /// An opening by another id, while nothing is open, is as legal as ours, but then the walk is another one.
@@ -169,6 +177,7 @@ fn a_refused_page_is_no_reason_to_fail() {
         previous: None,
         level: None,
         commit: commit_id(1),
+        release: None,
         exists: true,
         brief: Brief::default(),
     });

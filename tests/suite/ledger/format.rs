@@ -57,13 +57,21 @@ fn every_event() -> Vec<(&'static str, Vec<Event>)> {
         previous: Some(Version::parse("1.3.2").unwrap()),
         level: Some(Level::Minor),
         commit: commit_id(7),
+        release: None,
         exists: false,
         brief,
     });
     let step = |step: Step| Event::Intended { run: run.clone(), step };
     let did = |number| Event::Did { run: run.clone(), outcome: landed(number) };
-    let cut =
-        TagCut { run: run.clone(), name: "v1.4.0".into(), version, commit: commit_id(7), message: "v1.4.0\n".into(), time: 1_790_000_000 };
+    let cut = TagCut {
+        run: run.clone(),
+        name: "v1.4.0".into(),
+        version,
+        commit: commit_id(7),
+        release: None,
+        message: "v1.4.0\n".into(),
+        time: 1_790_000_000,
+    };
     let write = OverlayWrite {
         run: run.clone(),
         environment: planned.environment.clone(),
@@ -88,6 +96,7 @@ fn every_event() -> Vec<(&'static str, Vec<Event>)> {
     let adopted = Outcome::Landed { object: None, reference: "https://forge.example/releases/1".into(), adopted: true };
     let mut proved = proved("prod", 7);
     (proved.run, proved.version) = (run.clone(), Some(version));
+    let [released_opened, branch_intended, branch_advanced] = release_commit(planned.clone(), &cut);
     let [opened, ..] = story("dev", 1);
     let [opened_again, ..] = story("dev", 2);
     vec![
@@ -104,6 +113,37 @@ fn every_event() -> Vec<(&'static str, Vec<Event>)> {
         ("failed", vec![Event::Failed { run: run_id("dev", 1), why: "The branch is protected.".into() }]),
         ("bump-opened-again", opened_again),
         ("superseded", vec![Event::Superseded { run: run_id("dev", 2), by: "commit 1234567".into() }]),
+        ("release-commit-opened", vec![released_opened]),
+        ("branch-intended", vec![landed_as(&release_run(), 8), branch_intended]),
+        ("branch-advanced", vec![branch_advanced]),
+    ]
+}
+
+fn release_run() -> RunId {
+    RunId::parse("prod.v1.5.0").unwrap()
+}
+
+fn landed_as(run: &RunId, number: u32) -> Event {
+    Event::Did { run: run.clone(), outcome: landed(number) }
+}
+
+/// A promotion that stands at a release commit: what it adds to the wire.
+fn release_commit(mut planned: Plan, cut: &TagCut) -> [Event; 3] {
+    let run = release_run();
+    let release = ReleaseCommit {
+        onto: commit_id(7),
+        files: vec![RepoPath::parse("VERSION").unwrap(), RepoPath::parse("web/package.json").unwrap()],
+        replaces: Version::parse("1.4.0").ok(),
+    };
+    let (name, version, commit) = ("v1.5.0".to_owned(), Version::parse("1.5.0").unwrap(), commit_id(11));
+    let tag = planned.tag.as_mut().unwrap();
+    (tag.name, tag.version, tag.commit, tag.release) = (name.clone(), version, commit.clone(), Some(release.clone()));
+    let cut = TagCut { run: run.clone(), name: name.clone(), version, commit: commit.clone(), release: Some(release), ..cut.clone() };
+    let advance = BranchAdvance { run: run.clone(), tag: name, commit, onto: commit_id(7) };
+    [
+        Event::Opened { run: run.clone(), plan: planned, first: Some(Step::CutTag(cut)) },
+        Event::Intended { run: run.clone(), step: Step::AdvanceBranch(advance) },
+        landed_as(&run, 11),
     ]
 }
 
@@ -179,7 +219,7 @@ proptest! {
         let commit = |subject| BriefCommit { id: commit_id(1), subject, class: "minor".into() };
         let brief = Brief { commits: subjects.into_iter().map(commit).collect(), cut: None };
         let version = Version::parse("1.4.0").unwrap();
-        planned.tag = Some(PlannedTag { name: "v1.4.0".into(), version, previous: None, level: None, commit: commit_id(1), exists: true, brief });
+        planned.tag = Some(PlannedTag { name: "v1.4.0".into(), version, previous: None, level: None, commit: commit_id(1), release: None, exists: true, brief });
         let now = jiff::Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap();
         let actor = Actor { initiator, executor: "x".into() };
         let evidence = Evidence::default().fact(&name, value);

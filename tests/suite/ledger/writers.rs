@@ -133,7 +133,16 @@ fn a_brief_of_ten_thousand_commits_fits() {
     let mut plan = plan("prod", 0);
     let version = Version::parse("1.2.3").unwrap();
     let brief = Brief { commits: (0..10_000).map(commit).collect(), cut: None };
-    let tag = PlannedTag { name: "v1.2.3".into(), version, previous: None, level: None, commit: commit_id(1), exists: false, brief };
+    let tag = PlannedTag {
+        name: "v1.2.3".into(),
+        version,
+        previous: None,
+        level: None,
+        commit: commit_id(1),
+        release: None,
+        exists: false,
+        brief,
+    };
     plan.tag = Some(tag);
     let run = run_id("prod", 0);
     let tip = recorded(ledger.append(None, &[Event::Opened { run: run.clone(), plan, first: None }], at(0), &actor()).unwrap());

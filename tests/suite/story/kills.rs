@@ -7,12 +7,12 @@ use tomoda_release::rehearsal::stage::{Chance, Effect, Fault};
 use super::scene::{Ended, Scene};
 
 /// A kind of write, as a server sees it.
-type Write = (&'static str, &'static str, &'static str);
+pub(super) type Write = (&'static str, &'static str, &'static str);
 
 /// The ledger, the lease, the overlays.
 const CONFIG: Write = ("git", "POST", "/config.git/git-receive-pack");
 /// The tag.
-const APP: Write = ("git", "POST", "/app.git/git-receive-pack");
+pub(super) const APP: Write = ("git", "POST", "/app.git/git-receive-pack");
 /// The release page.
 const PAGE: Write = ("github", "POST", "*");
 /// The wish that Argo CD look again.
@@ -22,7 +22,13 @@ const BUMP: &[&str] = &["bump", "dev"];
 const PROMOTE: &[&str] = &["promote", "--yes"];
 
 /// Runs a command that is killed at the moment its `nth` write of a kind hangs. How it ended, if it never came to that.
-async fn killed_at(scene: &Scene, command: &[&str], (server, method, path): Write, nth: usize, effect: &Effect) -> Option<Ended> {
+pub(super) async fn killed_at(
+    scene: &Scene,
+    command: &[&str],
+    (server, method, path): Write,
+    nth: usize,
+    effect: &Effect,
+) -> Option<Ended> {
     let seen = scene.world.backstage.events.since(0).len();
     let (server, method, path) = (server.to_owned(), method.to_owned(), path.to_owned());
     scene.world.backstage.faults.order(Fault { server, method, path, nth, times: 1, effect: effect.clone() });

@@ -194,7 +194,7 @@ async fn a_short_outage_of_everything_is_waited_out() {
     let scene = Scene::new().await;
     let before = scene.begin().await;
     for (command, nth) in [(&["bump", "dev"][..], 9), (&["promote", "--yes"], 25)] {
-        let outage = format!("git * * nth={nth} times=2 status=503");
+        let outage = format!("git * * nth={nth} times=4 status=503");
         scene.world.backstage.faults.order(Fault::parse(&outage).unwrap());
         scene.world.backstage.faults.order(Fault::parse("kubernetes * * nth=2 times=3 reset=before").unwrap());
         scene.world.backstage.faults.order(Fault::parse("cloudbuild * * nth=1 times=2 status=503").unwrap());

@@ -28,14 +28,16 @@ pub(crate) struct Outside {
     /// The config branch, oldest first: id, overlay texts by environment, the run that made it.
     pub(crate) commits: Vec<(CommitId, BTreeMap<EnvName, String>, Option<RunId>)>,
     pub(crate) tags: Vec<TagSeen>,
+    /// The app's branch above its first commit, oldest first.
+    pub(crate) branch: Vec<HistoryCommit>,
     pub(crate) pages: Vec<String>,
     /// Builds that a tag push triggered.
     pub(crate) builds: usize,
     /// What Argo CD compared last, by Application: an index into `commits`.
     compared: BTreeMap<ApplicationName, usize>,
     resource_version: u64,
-    /// How many records, commits and tags are old enough for every replica to know them.
-    settled: (usize, usize, usize),
+    /// How many records, commits, tags and app commits are old enough for every replica to know them.
+    settled: (usize, usize, usize, usize),
     refresh: BTreeMap<ApplicationName, bool>,
     now: Timestamp,
 }
@@ -93,12 +95,14 @@ impl Outside {
                 object: commit(0xaaa).object().clone(),
                 commit: commit(1),
                 header: Some("v0.4.2".into()),
+                onto: None,
             }],
+            branch: [(1, "chore: first"), (2, "fix: second"), (3, "feat: third"), (4, "docs: not built")].map(app_commit).to_vec(),
             pages: Vec::new(),
             builds: 0,
             compared: BTreeMap::new(),
             resource_version: 1,
-            settled: (0, 1, 1),
+            settled: (0, 1, 1, 4),
             refresh: BTreeMap::new(),
             now: "2026-11-21T09:00:00Z".parse().unwrap(),
         }
@@ -106,7 +110,7 @@ impl Outside {
 
     /// Time passes: every replica knows everything.
     pub(crate) fn settle(&mut self) {
-        self.settled = (self.records.len(), self.commits.len(), self.tags.len());
+        self.settled = (self.records.len(), self.commits.len(), self.tags.len(), self.branch.len());
     }
 
     /// What a calm run and a crashed one must agree on.
@@ -115,7 +119,8 @@ impl Outside {
         let tags: Vec<_> = self.tags.iter().map(|it| (it.name.clone(), it.commit.clone())).collect();
         let proved: Vec<_> = self.state.proved.iter().map(|(env, it)| (env.clone(), it.images.clone(), it.version)).collect();
         let completed = self.records.iter().flatten().filter(|it| matches!(it, Event::Completed { .. })).count();
-        (texts, tags, self.pages.clone(), self.builds, proved, self.state.open.len(), completed)
+        let branch: Vec<_> = self.branch.iter().map(|it| it.id.clone()).collect();
+        (texts, tags, branch, self.pages.clone(), self.builds, proved, self.state.open.len(), completed)
     }
 }
 
@@ -213,7 +218,9 @@ impl World for Sim {
                         landed(&id)
                     }
                 }
-                Work::CreateTag(cut) => {
+                Work::CreateTag { step: cut, files } => {
+                    assert_eq!(files.len(), cut.release.as_ref().map_or(0, |it| it.files.len()));
+                    assert!(files.iter().all(|it| it.text == format!("{}\n", cut.version)), "{files:?}");
                     if guarded && out.tags.iter().any(|it| it.name == cut.name) {
                         Performed::Overtaken
                     } else {
@@ -224,9 +231,19 @@ impl World for Sim {
                             object: object.object().clone(),
                             commit: cut.commit.clone(),
                             header: Some(cut.name.clone()),
+                            onto: cut.release.as_ref().map(|it| it.onto.clone()),
                         });
                         out.builds += 1;
                         landed(&object)
+                    }
+                }
+                Work::AdvanceBranch(advance) => {
+                    if guarded && out.branch.last().unwrap().id != advance.onto {
+                        Performed::Overtaken
+                    } else {
+                        let (id, parents) = (advance.commit.clone(), vec![advance.onto.clone()]);
+                        out.branch.push(HistoryCommit { id, parents, message: format!("chore(release): {}\n", advance.tag) });
+                        landed(&advance.commit)
                     }
                 }
                 Work::CreatePage(page) => {
@@ -306,18 +323,26 @@ fn look_at_overlay(out: &Outside, name: &EnvName, run: Option<&RunId>, stale: bo
 }
 
 fn look_at_app(out: &Outside, wants: &tomoda_release::decide::AppWants, stale: bool) -> AppSeen {
-    let history = [(4, "docs: not built"), (3, "feat: third"), (2, "fix: second"), (1, "chore: first")];
-    let history = history.map(|(n, message)| HistoryCommit {
-        id: commit(n),
-        parents: if n > 1 { vec![commit(n - 1)] } else { Vec::new() },
-        message: message.to_owned(),
-    });
+    let newest = out.branch.len() - usize::from(stale && out.branch.len() > out.settled.3);
     let visible = out.tags.len() - usize::from(stale && out.tags.len() > out.settled.2);
     let same = vec![Some(commit(0x5ee).object().clone())];
     let sources = wants.sources.iter().flat_map(|(component, image, release)| {
         [((component.clone(), image.clone()), same.clone()), ((component.clone(), release.clone()), same.clone())]
     });
-    AppSeen { history: history.to_vec(), tags: out.tags[..visible].to_vec(), sources: sources.collect(), ..AppSeen::default() }
+    AppSeen {
+        history: out.branch[..newest].iter().rev().cloned().collect(),
+        tags: out.tags[..visible].to_vec(),
+        sources: sources.collect(),
+        files: wants.files.iter().map(|it| (it.clone(), Some("0.4.2\n".to_owned()))).collect(),
+        release: wants.release.clone().map(|it| (it, commit(0x7e1))),
+        ..AppSeen::default()
+    }
+}
+
+/// A commit of the app's branch on top of the one before.
+fn app_commit((n, message): (usize, &str)) -> HistoryCommit {
+    let parents = if n > 1 { vec![commit(n - 1)] } else { Vec::new() };
+    HistoryCommit { id: commit(n), parents, message: message.to_owned() }
 }
 
 fn build(of: &CommitId, looks: usize) -> BuildSeen {

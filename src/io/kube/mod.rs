@@ -1,17 +1,22 @@
 //! The Kubernetes API: one client, with a bound on time and size for every call, and a sentence for every fault.
 //!
-//! No retries here: who looks, looks again. Objects are plain JSON; what they mean is the business of `observe`.
+//! Here: which cluster (`config.rs`), the way to it (`proxy.rs`), reading and patching objects as plain JSON.
+//! Never here: retries, for who looks looks again; what an object means, which is the business of `observe`.
+//! Start reading at [`Cluster`]. Used by `observe` and `live`.
+
+mod config;
+mod proxy;
 
 use std::error::Error as StdError;
 use std::path::Path;
 use std::time::Duration;
 
+use kube::Client;
 use kube::api::{GetParams, ListParams, Patch, PatchParams, Request};
 use kube::client::{AuthError, Body};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use serde_json::Value;
 
+use super::http::Cause;
 use crate::error::{Error, Result};
 
 /// How long one call may take, from connecting to the last byte.
@@ -63,24 +68,12 @@ pub enum Patched {
 impl Cluster {
     /// The cluster that `KUBECONFIG`, `~/.kube/config` or the pod's service account names, in this order.
     pub async fn infer() -> Result<Self> {
-        let config = Config::infer().await.map_err(|why| {
-            Error::config("No Kubernetes cluster is configured.")
-                .because(why)
-                .hint("Set KUBECONFIG to a file that kubectl accepts, or run inside the cluster with a service account.")
-        })?;
-        Self::connect(config).await
+        Self::connect(config::infer().await?).await
     }
 
     /// The current context of a kubeconfig file.
     pub async fn from_file(path: &Path) -> Result<Self> {
-        let unusable = |why: kube::config::KubeconfigError| {
-            Error::config(format!("The kubeconfig {} cannot be used.", path.display()))
-                .because(why)
-                .hint("`kubectl config view` shows what is in it.")
-        };
-        let file = Kubeconfig::read_from(path).map_err(unusable)?;
-        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(unusable)?;
-        Self::connect(config).await
+        Self::connect(config::from_files(&[path.to_owned()]).await?).await
     }
 
     /// The same cluster with another bound on the time of one call.
@@ -91,7 +84,8 @@ impl Cluster {
     }
 
     /// Builds the client. Plugins run here, in the way of whoever waits; so they do on a thread of their own and within a time limit.
-    async fn connect(mut config: Config) -> Result<Self> {
+    async fn connect(named: config::Named) -> Result<Self> {
+        let config::Named { mut config, proxy } = named;
         config.default_retry = false;
         config.connect_timeout = Some(WITHIN / 2);
         config.read_timeout = Some(WITHIN);
@@ -102,7 +96,7 @@ impl Cluster {
         std::thread::spawn(move || {
             let _entered = runtime.enter();
             // Nobody listens any more once the time is over.
-            sender.send(Client::try_from(config)).ok();
+            sender.send(proxy::client(config, proxy.as_deref())).ok();
         });
         match tokio::time::timeout(LOGIN_WITHIN, receiver).await {
             Ok(Ok(Ok(client))) => Ok(Self { client, server, within: WITHIN }),
@@ -228,19 +222,21 @@ fn call_failed(server: &str, doing: &str, why: kube::Error) -> Error {
     if let kube::Error::Auth(why) = why {
         return login_failed(server, kube::Error::Auth(why));
     }
-    let cause = root(&why);
-    if is_about_certificates(&why) {
-        return Error::remote_final(format!("The certificate of the Kubernetes API at {server} is not trusted while {doing}: {cause}."))
-            .hint("Check `certificate-authority-data` and the server's name in the kubeconfig.");
+    let cause = Cause::of(&why);
+    let error = |what: String| Error::new(cause.kind(), format!("The Kubernetes API at {server} {what}"));
+    match &cause {
+        Cause::Certificate(reason) => {
+            Error::new(cause.kind(), format!("The certificate of the Kubernetes API at {server} is not trusted while {doing}: {reason}."))
+                .hint("Check `certificate-authority-data` and the server's name in the kubeconfig.")
+        }
+        Cause::NoTls => {
+            error(format!("does not speak TLS, while {doing}.")).hint("Is this the API server's port, and is there a proxy in front of it?")
+        }
+        Cause::Other(said) if said.contains("timed out") || said.contains("deadline") => {
+            error(format!("did not answer in time while {doing}."))
+        }
+        _ => error(format!("cannot be reached while {doing}: {cause}.")),
     }
-    if cause.contains("corrupt message") {
-        return Error::remote_final(format!("The Kubernetes API at {server} does not speak TLS, while {doing}: {cause}."))
-            .hint("Is this the API server's port, and is there a proxy in front of it?");
-    }
-    if cause.contains("timed out") || cause.contains("deadline") {
-        return Error::remote(format!("The Kubernetes API at {server} did not answer in time while {doing}."));
-    }
-    Error::remote(format!("The Kubernetes API at {server} cannot be reached while {doing}: {cause}."))
 }
 
 /// Why an answer could not be read to its end.
@@ -281,16 +277,4 @@ fn root(error: &(dyn StdError + 'static)) -> String {
         cause = next;
     }
     cause.to_string().trim_end_matches('.').to_owned()
-}
-
-fn is_about_certificates(error: &(dyn StdError + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(it) = cause {
-        let said = it.to_string().to_lowercase();
-        if said.contains("certificate") || said.contains("unknownissuer") {
-            return true;
-        }
-        cause = it.source();
-    }
-    false
 }
