@@ -1,7 +1,7 @@
 //! THE LOOP: look, decide, act or verify, record. The only file that knows the order.
 //!
 //! Starting is resuming with nothing recorded. A look that fails, a write whose answer is lost and a race that is lost all
-//! end in the same place: look again. What may go wrong in a row is counted, so that the loop ends.
+//! end in the same place: look again. What may go wrong in a row has a bound, so that the loop ends.
 
 mod gates;
 mod patience;

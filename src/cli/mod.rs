@@ -4,6 +4,8 @@
 //! Never here: a decision about a release.
 //! Start reading at `promote.rs`. Used by `main.rs` only.
 
+use std::ffi::OsString;
+
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::error::Result;
@@ -90,11 +92,10 @@ enum Command {
 
 /// Runs the command line of this process and returns its exit code.
 pub fn main() -> u8 {
-    // Everything is built without a default TLS provider; ring is the one.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let cli = match Cli::try_parse() {
+    let words = crate::io::process::words();
+    let cli = match plain_set_image(&words).map_or_else(|| Cli::try_parse_from(&words), Ok) {
         Ok(cli) => cli,
-        Err(why) => return misread(&why),
+        Err(why) => return misread(&why, &words),
     };
     let out = Out::new(cli.global.output == OutputFormat::Json);
     match run(cli.command, &cli.global, &out) {
@@ -106,11 +107,24 @@ pub fn main() -> u8 {
     }
 }
 
+/// `set-image PATH IMAGE…` without options, as CI runs it for each file: read without describing all other commands first,
+/// which takes longer than the edit.
+fn plain_set_image(words: &[OsString]) -> Option<Cli> {
+    let [_, command, path, images @ ..] = words else { return None };
+    let bare = |it: &OsString| it.to_str().filter(|it| !it.is_empty() && !it.starts_with('-')).map(str::to_owned);
+    if command != "set-image" || images.is_empty() {
+        return None;
+    }
+    let args = set_image::Args { path: bare(path)?.into(), images: images.iter().map(bare).collect::<Option<_>>()?, create: false };
+    let global = Global { output: OutputFormat::Text, pipeline: None, no_input: false };
+    Some(Cli { global, command: Command::SetImage(args) })
+}
+
 /// A command line that cannot be read. A program that asked for JSON gets it for this error, too.
-fn misread(why: &clap::Error) -> u8 {
-    let arguments = crate::io::process::arguments();
-    let json = arguments.iter().any(|it| matches!(it.as_str(), "--output=json" | "-ojson" | "-o=json"))
-        || arguments.windows(2).any(|it| matches!([it[0].as_str(), it[1].as_str()], ["--output" | "-o", "json"]));
+fn misread(why: &clap::Error, words: &[OsString]) -> u8 {
+    let arguments: Vec<_> = words.iter().map(|it| it.to_string_lossy()).collect();
+    let json = arguments.iter().any(|it| matches!(it.as_ref(), "--output=json" | "-ojson" | "-o=json"))
+        || arguments.windows(2).any(|it| matches!([it[0].as_ref(), it[1].as_ref()], ["--output" | "-o", "json"]));
     if why.use_stderr() && json {
         let text = why.render().to_string();
         // What follows is how to call it: of no use to a program.
@@ -124,6 +138,10 @@ fn misread(why: &clap::Error) -> u8 {
 }
 
 fn run(command: Command, global: &Global, out: &Out) -> Result<()> {
+    // Everything is built without a default TLS provider; ring is the one. `set-image` speaks to nobody.
+    if !matches!(command, Command::SetImage(_)) {
+        rustls::crypto::ring::default_provider().install_default().ok();
+    }
     match command {
         Command::Bump(args) => bump::run(args, global, out),
         Command::Explain(args) => explain::run(args, out),
@@ -135,5 +153,31 @@ fn run(command: Command, global: &Global, out: &Out) -> Result<()> {
         Command::SetImage(args) => set_image::run(args, out),
         Command::Status(args) => status::run(args, global, out),
         Command::Verify(args) => verify::run(args, global, out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plain_way_reads_what_clap_reads() {
+        for line in ["set-image . app:v1", "set-image k.yaml app=b/app:v1@sha256:1 *:v2 c", "set-image set-image help"] {
+            let words: Vec<OsString> = std::iter::once("x").chain(line.split(' ')).map(OsString::from).collect();
+            let plain = plain_set_image(&words).expect(line);
+            let clap = Cli::try_parse_from(&words).expect(line);
+            assert_eq!(format!("{:?}", plain.command), format!("{:?}", clap.command));
+        }
+    }
+
+    #[test]
+    fn all_else_is_left_to_clap() {
+        for line in
+            ["", "set-image", "set-image .", "set-image --help", "set-image . a:v1 --create", "set-image -- . a:v1", "-ojson set-image . a"]
+        {
+            let words: Vec<OsString> = std::iter::once("x").chain(line.split_whitespace()).map(OsString::from).collect();
+            assert!(plain_set_image(&words).is_none(), "{line}");
+        }
+        assert!(plain_set_image(&["x", "set-image", ".", ""].map(OsString::from)).is_none());
     }
 }

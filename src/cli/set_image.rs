@@ -13,16 +13,16 @@ use crate::report::Out;
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// A kustomization, or a folder with one.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// What to set: NAME[=NEWNAME][:TAG][@DIGEST]; “*” keeps a part.
     ///
     /// As in `kustomize edit set image`, but parts that are not mentioned are kept, and NAME may also be the entry's
     /// newName. A tag alone takes a digest away: it would go on deciding what runs.
     #[arg(required = true, value_name = "IMAGE")]
-    images: Vec<String>,
+    pub(super) images: Vec<String>,
     /// Add an entry for an image that has none.
     #[arg(long)]
-    create: bool,
+    pub(super) create: bool,
 }
 
 pub(super) fn run(args: Args, out: &Out) -> Result<()> {

@@ -14,10 +14,12 @@ pub fn read_text(path: &Path, most: usize) -> Result<String> {
     let shown = path.display();
     let failed = |error: std::io::Error| Error::config(format!("{shown} cannot be read.")).because(error);
     // Asked before opening: opening a pipe that nobody writes to would wait for ever.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
+    let meta = fs::metadata(path).map_err(failed)?;
+    if !meta.is_file() {
         return Err(Error::config(format!("{shown} is not a file.")));
     }
-    let mut bytes = Vec::new();
+    // One more than it has, so that its end is found without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(most).min(most) + 1);
     let file = fs::File::open(path).map_err(failed)?;
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() > most {

@@ -1,6 +1,6 @@
 //! Programs: started here, and ended when nobody waits for them any more; and what this one was called with.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 use tokio::process::Command;
 
@@ -11,7 +11,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// This process's own command line, as far as it is text.
-pub fn arguments() -> Vec<String> {
-    std::env::args_os().map(|it| it.to_string_lossy().into_owned()).collect()
+/// This process's own command line, its name first.
+pub fn words() -> Vec<OsString> {
+    std::env::args_os().collect()
 }

@@ -8,7 +8,8 @@ use crate::act::lease::{self, Held, Taken};
 use crate::error::{Error, Kind, Result};
 use crate::io::clock;
 use crate::io::git::{Expect, Person, Store};
-use crate::model::{EnvName, ObjectId, RefName};
+use crate::model::{EnvName, News, ObjectId, RefName};
+use crate::world::World as _;
 
 /// A lease that is ours, kept alive by a task of its own.
 pub(super) struct Keeper {
@@ -30,7 +31,7 @@ struct Shared {
 }
 
 /// Takes the lease, or says who has it. Waits as long as a silent holder has to be granted, and not longer.
-pub(super) async fn claim(live: &Live, environment: &EnvName) -> Result<Keeper> {
+pub(super) async fn claim(live: &mut Live, environment: &EnvName) -> Result<Keeper> {
     let shared = Arc::new(Shared {
         store: live.config.clone(),
         name: lease::name(&live.pipeline.name, environment)?,
@@ -49,6 +50,7 @@ pub(super) async fn claim(live: &Live, environment: &EnvName) -> Result<Keeper> 
         let expect = match (&held, &watched) {
             (None, _) => Some(Expect::Absent),
             (Some(held), None) => {
+                live.tell(silent(held, ttl));
                 watched = Some((held.clone(), clock::now()));
                 None
             }
@@ -69,6 +71,12 @@ pub(super) async fn claim(live: &Live, environment: &EnvName) -> Result<Keeper> 
         }
         held = look(&shared).await?;
     }
+}
+
+/// Who waits should know for whom, and for how long at most.
+fn silent(held: &Held, ttl: Duration) -> News {
+    let why = format!("held by {}; if it stays silent for {} s, this process takes over", held.holder, ttl.as_secs());
+    News::Waiting { what: "the lease".to_owned(), why }
 }
 
 fn busy(environment: &EnvName, held: &Held) -> Error {

@@ -9,19 +9,18 @@ use super::{Built, Done, Event, Evidence, OpenRun, Outcome, Passed, Plan, Proved
 
 impl State {
     /// The state after an event that was recorded at this time, asked for by this initiator.
-    pub fn after(&self, event: &Event, at: Timestamp, by: &str) -> Result<State, String> {
-        let mut next = self.clone();
+    pub fn after(mut self, event: &Event, at: Timestamp, by: &str) -> Result<State, String> {
         match event {
-            Event::Genesis => next.begin()?,
-            Event::Opened { run, plan, first } => next.open(run, plan, first.as_ref(), at, by)?,
-            Event::Intended { run, step } => next.run(run)?.intend(step)?,
-            Event::Did { run, outcome } => next.run(run)?.did(outcome, at)?,
-            Event::Built { run, builds } => next.run(run)?.built(builds)?,
-            Event::Passed { run, position, gate, evidence } => next.run(run)?.pass(*position, gate, evidence, at)?,
-            Event::Completed { run, proved } => next.complete(run, proved)?,
-            Event::Failed { run, .. } | Event::Superseded { run, .. } => next.close(run)?,
+            Event::Genesis => self.begin()?,
+            Event::Opened { run, plan, first } => self.open(run, plan, first.as_ref(), at, by)?,
+            Event::Intended { run, step } => self.run(run)?.intend(step)?,
+            Event::Did { run, outcome } => self.run(run)?.did(outcome, at)?,
+            Event::Built { run, builds } => self.run(run)?.built(builds)?,
+            Event::Passed { run, position, gate, evidence } => self.run(run)?.pass(*position, gate, evidence, at)?,
+            Event::Completed { run, proved } => self.complete(run, proved)?,
+            Event::Failed { run, .. } | Event::Superseded { run, .. } => self.close(run)?,
         }
-        Ok(next)
+        Ok(self)
     }
 
     /// The open run of this id.

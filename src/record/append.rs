@@ -161,7 +161,8 @@ impl Ledger {
             Some(_) => {
                 let Some(commit) = self.store.fetch(&self.branch.to_ref(), false)? else { return Ok(false) };
                 let repository = self.repository(&commit)?;
-                Ok(Objects::of(&repository)?.line(&commit, usize::MAX)?.commits.contains(&ours.commit))
+                let line = Objects::of(&repository)?.line(&commit, usize::MAX)?;
+                Ok(line.commits.iter().any(|it| it.id == ours.commit))
             }
         }
     }

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use crate::model::hex;
+
 /// The payload type of in-toto statements.
 pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
@@ -66,11 +68,6 @@ pub(super) fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 /// The hash that chains records: of the payload, so that another signature beside ours changes nothing.
 pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
-}
-
-/// A hash as hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|it| format!("{it:02x}")).collect()
 }
 
 /// A hash from hex.

@@ -13,7 +13,7 @@ use super::key::{Signer, Trusted};
 use super::memory::{Head, Memory};
 use super::record::LedgerId;
 use crate::error::{Error, Result};
-use crate::io::git::objects::{self, Objects};
+use crate::io::git::objects::{self, Objects, StoredCommit};
 use crate::io::git::{Remote, Store};
 use crate::model::{BranchName, CommitId, LedgerSettings, PipelineName, Secret, State};
 
@@ -164,12 +164,17 @@ impl Ledger {
 
 /// One commit of the branch as stored; `None`: it is not in the cache.
 pub(super) fn read_link(objects: &Objects<'_>, commit: &CommitId) -> Result<Option<Link>> {
-    let Some(stored) = objects.commit(commit)? else { return Ok(None) };
+    objects.commit(commit)?.map(|it| link(objects, &it)).transpose()
+}
+
+/// A commit with the record it holds.
+pub(super) fn link(objects: &Objects<'_>, stored: &StoredCommit) -> Result<Link> {
     let entries = objects.tree(&stored.tree)?.unwrap_or_default();
     let bytes = match entries.iter().find(|it| it.name == FILE) {
         Some(it) => objects.blob(&it.object, MAX_RECORD)?,
         None => None,
     };
     let entries = entries.into_iter().map(|it| (it.name, it.mode)).collect();
-    Ok(Some(Link { commit: commit.clone(), parents: stored.parents, message: stored.message, entries, bytes }))
+    let StoredCommit { id, parents, message, .. } = stored.clone();
+    Ok(Link { commit: id, parents, message, entries, bytes })
 }

@@ -1,15 +1,16 @@
 //! The verifier: from genesis to tip, everything at once, every finding named.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::check::{Examined, alone, follows};
 use super::finding::{Attack, Finding};
-use super::ledger::{Ledger, read_link};
+use super::ledger::{Ledger, link};
 use super::memory::Head;
 use super::record::LedgerId;
 use crate::error::{Error, Result};
-use crate::io::git::objects::{self, Objects};
+use crate::io::git::objects::{self, Objects, StoredCommit};
 use crate::model::CommitId;
 
 /// What verifying showed.
@@ -74,7 +75,9 @@ impl Ledger {
         let mut report = sum_up(&stretches, line.commits.len());
         if let Some(missing) = line.missing {
             let what = format!("The history is cut off: the parent {} is not there, as in a shallow clone.", missing.short());
-            report.findings.insert(0, Finding { seq: None, commit: line.commits.first().cloned(), kind: Attack::Incomplete, what });
+            report
+                .findings
+                .insert(0, Finding { seq: None, commit: line.commits.first().map(|it| it.id.clone()), kind: Attack::Incomplete, what });
         }
         self.belongs(&mut report, &stretches);
         let sought: Vec<Head> = stretches.iter().flat_map(|it| it.sought.iter().copied()).collect();
@@ -98,14 +101,10 @@ impl Ledger {
     }
 
     /// Checks the commits `from..to`, the first of them against the one before it.
-    fn stretch(&self, folder: &Path, commits: &[CommitId], (from, to): (usize, usize), seqs: &[u64]) -> Result<Stretch> {
+    fn stretch(&self, folder: &Path, commits: &[StoredCommit], (from, to): (usize, usize), seqs: &[u64]) -> Result<Stretch> {
         let repository = objects::open(folder)?;
         let objects = Objects::of(&repository)?;
-        let examine = |commit: &CommitId| -> Result<Examined> {
-            let link = read_link(&objects, commit)?;
-            let link = link.ok_or_else(|| Error::ledger(format!("The commit {commit} vanished from the cache.")))?;
-            Ok(alone(&link, &self.trusted))
-        };
+        let examine = |it: &StoredCommit| Ok::<_, Error>(alone(&link(&objects, it)?, &self.trusted));
         let mut last = from.checked_sub(1).map(|at| examine(&commits[at])).transpose()?;
         let (mut findings, mut sought) = (Vec::new(), Vec::new());
         for (place, commit) in (from as u64..).zip(&commits[from..to]) {
@@ -130,23 +129,24 @@ impl Ledger {
     }
 }
 
-/// Runs a check over as many stretches as there are processors, in order.
+/// Runs a check over stretches on all processors; what comes out is in order.
 fn side_by_side(length: usize, check: impl Fn(usize, usize) -> Result<Stretch> + Sync) -> Result<Vec<Stretch>> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let size = length.div_ceil(processors).max(500);
-    thread::scope(|scope| {
-        let starts = (0..length).step_by(size);
-        let threads: Vec<_> = starts
-            .map(|from| {
-                scope.spawn({
-                    let check = &check;
-                    move || check(from, (from + size).min(length))
-                })
-            })
-            .collect();
-        let died = |_| Err(Error::bug("A thread of the verifier died."));
-        threads.into_iter().map(|it| it.join().unwrap_or_else(died)).collect()
-    })
+    // Several for each processor: one that is busy with other things takes fewer.
+    let size = length.div_ceil(8 * processors).max(500);
+    let starts: Vec<usize> = (0..length).step_by(size).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = std::iter::from_fn(|| starts.get(next.fetch_add(1, Ordering::Relaxed)));
+        mine.map(|from| (*from, check(*from, (from + size).min(length)))).collect::<Vec<_>>()
+    };
+    let mut stretches = thread::scope(|scope| {
+        let threads: Vec<_> = (0..processors.min(starts.len())).map(|_| scope.spawn(work)).collect();
+        let done = threads.into_iter().map(|it| it.join().map_err(|_| Error::bug("A thread of the verifier died.")));
+        done.collect::<Result<Vec<_>>>().map(|it| it.into_iter().flatten().collect::<Vec<_>>())
+    })?;
+    stretches.sort_by_key(|it| it.0);
+    stretches.into_iter().map(|it| it.1).collect()
 }
 
 fn sum_up(stretches: &[Stretch], records: usize) -> Report {

@@ -108,7 +108,7 @@ async fn the_builds_of_a_tag_are_found_newest_first_over_all_pages() {
     let list = server.asked().into_iter().find(|it| it.path().ends_with("/builds")).unwrap();
     let url = reqwest::Url::parse(&format!("http://x{}", list.target)).unwrap();
     let filter = url.query_pairs().find(|it| it.0 == "filter").unwrap().1.into_owned();
-    assert_eq!(filter, "trigger_id=\"t-1\" AND create_time>=\"2026-11-21T09:55:00Z\"");
+    assert_eq!(filter, "trigger_id=\"t-1\" AND create_time>=\"2026-11-21T10:00:00Z\"");
 }
 
 #[tokio::test]

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 
 use crate::error::{Error, Result};
-use crate::model::{CommitId, ObjectId};
+use crate::model::{CommitId, ObjectId, hex};
 
 use super::store::Store;
 
 /// A commit's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCommit {
+    /// Its own id.
+    pub id: CommitId,
     /// Its tree.
     pub tree: ObjectId,
     /// Its parents, whether they are in the cache or not.
@@ -38,7 +40,7 @@ pub struct TreeEntry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The commits, oldest first.
-    pub commits: Vec<CommitId>,
+    pub commits: Vec<StoredCommit>,
     /// The parent that the oldest one names but that is not there: the clone is shallow or damaged.
     pub missing: Option<CommitId>,
 }
@@ -69,7 +71,7 @@ impl<'a> Objects<'a> {
     /// A commit; `None`: it is not in the cache.
     pub fn commit(&self, id: &CommitId) -> Result<Option<StoredCommit>> {
         let Some(bytes) = self.read(id.object(), ObjectType::Commit, 1 << 20)? else { return Ok(None) };
-        parse_commit(&bytes).map(Some).ok_or_else(|| Error::ledger(format!("The commit {id} cannot be read.")))
+        parse_commit(id, &bytes).map(Some).ok_or_else(|| Error::ledger(format!("The commit {id} cannot be read.")))
     }
 
     /// A tree's entries; `None`: it is not in the cache.
@@ -92,8 +94,8 @@ impl<'a> Objects<'a> {
                 line.missing = Some(id);
                 break;
             };
-            next = commit.parents.into_iter().next();
-            line.commits.push(id);
+            next = commit.parents.first().cloned();
+            line.commits.push(commit);
         }
         line.commits.reverse();
         Ok(line)
@@ -116,13 +118,13 @@ fn broken(why: git2::Error) -> Error {
     Error::ledger("An object of the repository's cache cannot be read.").because(why).hint("Remove the cache directory; it is made anew.")
 }
 
-fn parse_commit(bytes: &[u8]) -> Option<StoredCommit> {
+fn parse_commit(id: &CommitId, bytes: &[u8]) -> Option<StoredCommit> {
     let text = String::from_utf8_lossy(bytes);
     let (header, message) = text.split_once("\n\n").unwrap_or((&text, ""));
     let field = |name: &'static str| header.lines().filter_map(move |it| it.strip_prefix(name));
     let tree = ObjectId::parse(field("tree ").next()?).ok()?;
     let parents = field("parent ").map(|it| CommitId::parse(it).ok()).collect::<Option<_>>()?;
-    Some(StoredCommit { tree, parents, message: message.to_owned() })
+    Some(StoredCommit { id: id.clone(), tree, parents, message: message.to_owned() })
 }
 
 /// A tree is `mode SP name NUL id` again and again.
@@ -134,7 +136,7 @@ fn parse_tree(mut bytes: &[u8], id_length: usize) -> Option<Vec<TreeEntry>> {
         let mode = u32::from_str_radix(std::str::from_utf8(&bytes[..space]).ok()?, 8).ok()?;
         let name = String::from_utf8_lossy(&bytes[space + 1..nul]).into_owned();
         let id = bytes.get(nul + 1..nul + 1 + id_length)?;
-        let object = ObjectId::parse(&id.iter().map(|it| format!("{it:02x}")).collect::<String>()).ok()?;
+        let object = ObjectId::parse(&hex(id)).ok()?;
         entries.push(TreeEntry { name, mode, object });
         bytes = &bytes[nul + 1 + id_length..];
     }
@@ -169,6 +171,8 @@ mod tests {
         assert_eq!(objects.blob(&entries[0].object, 1).unwrap().unwrap(), b"x");
         assert_eq!(objects.blob(&entries[0].object, 0).unwrap(), None, "larger than allowed");
         assert_eq!(objects.commit(&CommitId::parse(&"0".repeat(40)).unwrap()).unwrap(), None);
-        assert_eq!(objects.line(&id(two), 9).unwrap(), Line { commits: vec![id(one), id(two)], missing: None });
+        let line = objects.line(&id(two), 9).unwrap();
+        assert_eq!(line.commits.iter().map(|it| it.id.clone()).collect::<Vec<_>>(), [id(one), id(two)]);
+        assert_eq!(line.missing, None);
     }
 }

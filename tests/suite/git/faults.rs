@@ -20,7 +20,7 @@ struct Bench {
 }
 
 fn impatient() -> Network {
-    let limits = Limits { connect: Duration::from_secs(2), idle: Duration::from_millis(1500), total: Duration::from_secs(5) };
+    let limits = Limits { connect: Duration::from_secs(2), idle: Duration::from_secs(4), total: Duration::from_secs(12) };
     Network { limits, ..offline() }
 }
 
@@ -92,7 +92,7 @@ fn every_fault_of_a_look_has_its_kind_and_passes() {
         bench.server.fault(On::FetchRefs, fault);
         let began = Instant::now();
         let error = bench.store.list("refs/heads/").expect_err(name);
-        assert!(began.elapsed() < Duration::from_secs(8), "{name} took {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(20), "{name} took {:?}", began.elapsed());
         assert_eq!(error.kind(), kind, "{name}: {}", everything(&error));
         assert!(!everything(&error).contains("hunter2"), "{name}: {}", everything(&error));
         assert!(error.to_string().ends_with('.'), "{name}: {error}");
@@ -131,7 +131,7 @@ fn a_push_is_never_reported_landed_when_it_did_not_and_never_lost_when_it_did() 
             bench.server.fault(on, fault);
             let began = Instant::now();
             let pushed = bench.store.push(next.object(), &main_ref(), &expect);
-            assert!(began.elapsed() < Duration::from_secs(8), "{name} took {:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(20), "{name} took {:?}", began.elapsed());
             let stands = bench.bare.tip("refs/heads/main").unwrap() == next.as_str();
             assert_eq!(stands, arrived_anyway, "{on:?} {name}");
             match &pushed {
@@ -245,9 +245,11 @@ fn an_answer_that_never_ends_is_ended() {
         bench.server.fault(on, Fault::Drip);
         let began = Instant::now();
         let error = store.fetch(&main_ref(), true).unwrap_err();
-        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
         assert_eq!(error.kind(), Kind::Remote, "{error:?}");
     }
+    // The same cache, with time enough for a busy machine.
+    let store = store_with(&bench.server.url(), Some(TOKEN), cache.path(), impatient());
     assert!(store.fetch(&main_ref(), true).unwrap().is_some());
 }
 

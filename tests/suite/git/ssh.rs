@@ -17,7 +17,7 @@ fn stand_in(folder: &Path, script: &str) -> Network {
     let text = format!("#!/bin/sh\nfor it; do printf '%s\\n' \"$it\" >> '{}'; last=$it; done\n{script}\n", folder.join("argv").display());
     std::fs::write(&program, text).unwrap();
     Command::new("chmod").arg("+x").arg(&program).status().unwrap();
-    let limits = Limits { connect: Duration::from_secs(3), idle: Duration::from_millis(800), total: Duration::from_secs(10) };
+    let limits = Limits { connect: Duration::from_secs(3), idle: Duration::from_secs(20), total: Duration::from_secs(60) };
     Network { ssh: SshProgram::Program(program.display().to_string()), limits, ..offline() }
 }
 
@@ -110,10 +110,15 @@ fn a_push_that_loses_its_connection_is_looked_for() {
     }
 }
 
+/// Who waits for silence need not wait long.
+fn impatient(network: Network) -> Network {
+    Network { limits: Limits { idle: Duration::from_millis(800), ..network.limits }, ..network }
+}
+
 #[test]
 fn a_hanging_program_is_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let network = stand_in(folder.path(), "echo $$ > \"$0.pid\"; exec sleep 600");
+    let network = impatient(stand_in(folder.path(), "echo $$ > \"$0.pid\"; exec sleep 600"));
     let store = store_with("host:x", None, folder.path(), network);
     let began = Instant::now();
     let error = store.list("refs/").unwrap_err();
@@ -127,7 +132,7 @@ fn a_hanging_program_is_ended() {
 #[test]
 fn a_grandchild_that_keeps_the_pipe_does_not_hold_us() {
     let folder = tempfile::tempdir().unwrap();
-    let network = stand_in(folder.path(), "sleep 20 & exit 0");
+    let network = impatient(stand_in(folder.path(), "sleep 20 & exit 0"));
     let store = store_with("host:x", None, folder.path(), network);
     let began = Instant::now();
     assert_eq!(store.list("refs/").unwrap_err().kind(), Kind::Remote);
