@@ -13,7 +13,7 @@ use crate::report::{Out, confirm, ending};
 pub(super) struct Args {
     /// The environment; the only one that is released to when not given.
     environment: Option<String>,
-    /// Do not ask before the first write; needed where nobody can be asked.
+    /// Do not ask before the first write. Nobody is asked without a terminal, in CI, or with --no-input.
     #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
@@ -24,16 +24,13 @@ pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
     let pipeline = journey::pipeline(global)?;
     let environment = journey::environment(&pipeline, args.environment.as_deref(), true)?;
     let goal = Goal::Promote { environment };
-    let consent = if args.yes { Some(Consent::Given) } else { ask(&pipeline, &args, &goal, global, out)? };
+    let asks = !args.yes && global.may_ask();
+    let consent = if asks { ask(&pipeline, &args, &goal, out)? } else { Some(Consent::Given) };
     consent.map_or(Ok(()), |consent| journey::drive(&pipeline, &args.reach, &goal, &consent, out))
 }
 
 /// Shows the plan and asks. The answer is bound to that plan: if it has changed by then, nothing is done.
-fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Goal, global: &Global, out: &Out) -> Result<Option<Consent>> {
-    if !global.may_ask() {
-        let error = Error::usage(format!("Nobody is here who could be asked whether {} may be moved.", goal.environment()));
-        return Err(error.hint("Look at `plan`, then agree in advance with --yes."));
-    }
+fn ask(pipeline: &std::sync::Arc<crate::model::Pipeline>, args: &Args, goal: &Goal, out: &Out) -> Result<Option<Consent>> {
     let ended = journey::plan(pipeline, &args.reach, goal)?;
     let Ending::Planned(ref planned) = ended else {
         out.text(ending::text(goal.environment(), &ended));

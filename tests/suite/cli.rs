@@ -363,9 +363,6 @@ fn an_environment_that_does_not_exist_is_guessed_at() {
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("Did you mean prod? It has: dev, prod."), "{said}");
     }
-    // Production is not moved because there was nobody to say no.
-    stage.check(&case("nobody to ask", 2, &["Nobody is here", "--yes"]).command(&["promote"]));
-    stage.check(&case("nobody is to be asked", 2, &["Nobody is here", "--yes"]).command(&["promote", "--no-input"]));
     let output = stage.run(&["plan", "--output", "json", "--no-such-flag"], &case("", 2, &[]));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((output.status.code(), &document["error"]["exitCode"]), (Some(2), &Value::from(2)));

@@ -221,6 +221,17 @@ async fn stopped_by_a_signal_it_gives_the_lease_back_and_resumes_at_once() {
     scene.is_released(&before).await;
 }
 
+/// A Cloud Build step and a workflow say just `promote`.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_terminal_nobody_is_asked() {
+    let scene = Scene::new().await;
+    let before = scene.begin().await;
+    scene.bump().await.expect(0);
+    scene.run(&["promote"]).await.expect(0);
+    scene.is_released(&before).await;
+    assert_eq!(scene.run(&["promote", "--no-input"]).await.expect(0).json()["outcome"], "nothing");
+}
+
 /// Something hangs, and who asked politely has no more patience.
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_twice_it_stops_at_once() {
