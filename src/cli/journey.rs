@@ -72,8 +72,12 @@ pub(super) fn live(pipeline: &Arc<Pipeline>, reach: &Reach, signing: bool, progr
 
 /// Finds out what would be done.
 pub(super) fn plan(pipeline: &Arc<Pipeline>, reach: &Reach, goal: &Goal) -> Result<Ending> {
-    let mut live = live(pipeline, reach, false, Arc::new(Progress::new()))?;
-    block_on(async { drive::plan(&mut live, pipeline, goal).await })
+    let progress = Arc::new(Progress::new());
+    let mut live = live(pipeline, reach, false, progress.clone())?;
+    progress.wait("planning");
+    let planned = block_on(async { drive::plan(&mut live, pipeline, goal).await });
+    progress.finish();
+    planned
 }
 
 /// The first signal stops the loop before its next wait; the second ends the process in the middle of whatever hangs.

@@ -19,14 +19,18 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
     let pipeline = journey::pipeline(global)?;
-    let mut live = journey::live(&pipeline, &args.reach, false, Arc::new(Progress::new()))?;
+    let progress = Arc::new(Progress::new());
+    let mut live = journey::live(&pipeline, &args.reach, false, progress.clone())?;
+    progress.wait("looking at every environment");
     let standings = journey::block_on(async {
         let mut standings = Vec::new();
         for environment in &pipeline.environments {
             standings.push(look(&mut live, &pipeline, environment).await?);
         }
         Ok(standings)
-    })?;
+    });
+    progress.finish();
+    let standings = standings?;
     out.text(status::text(&standings));
     out.json(&status::json(&standings));
     Ok(())
