@@ -1,8 +1,7 @@
 //! The release commit: the version files on top of what was proved.
 
 use crate::error::Result;
-use crate::io::git::Expect;
-use crate::io::git::{FileChange, NewCommit, Person, Pushed, Store};
+use crate::io::git::{Expect, FileChange, NewCommit, Person, Pushed, Store};
 use crate::model::{BranchAdvance, BranchName, CommitId, NewRelease, Outcome, Performed};
 
 /// Makes the release commit in the cache and returns its id, which is the same on every machine. Blocks.

@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::io::git::{Expect, Person, Pushed, Store};
 use crate::model::{FileText, NewRelease, Outcome, Performed, RefName, TagCut};
 
-/// Creates and pushes the tag, and with it the release commit that holds these files. Blocks. An error means that nobody knows whether it landed.
+/// Creates and pushes the tag, and with it the release commit that holds these files. Blocks. An error means that nobody
+/// knows whether it landed.
 pub fn cut(store: &Store, cut: &TagCut, files: Vec<FileText>, by: &Person, provenance: &Provenance<'_>) -> Result<Performed> {
     let name = RefName::tag(&cut.name).map_err(Error::config)?;
     if let Some(it) = &cut.release {

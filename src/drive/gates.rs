@@ -144,7 +144,7 @@ pub async fn verify(world: &mut impl World, pipeline: &Pipeline, environment: &E
 mod tests {
     use super::*;
 
-    fn concluded(rollout: Verdict, soak: Verdict, argocd: Verdict) -> Conclusion {
+    fn concluded(argocd: Verdict, rollout: Verdict, soak: Verdict) -> Conclusion {
         let within = Duration::from_secs(60);
         let application = crate::model::ApplicationName::parse("web").unwrap();
         let gates = [
@@ -162,19 +162,19 @@ mod tests {
     #[test]
     fn a_failure_is_told_with_what_the_other_gates_know() {
         let failed = Verdict::Failed { why: "It was not ready within 1 min.".to_owned() };
-        let Conclusion::Failed(why) = concluded(waiting("CrashLoopBackOff."), waiting("not begun"), failed) else { panic!() };
+        let Conclusion::Failed(why) = concluded(failed, waiting("CrashLoopBackOff."), waiting("not begun")) else { panic!() };
         assert_eq!(why, "argocd web: It was not ready within 1 min. The gate rollout: CrashLoopBackOff.");
     }
 
     #[test]
     fn every_gate_that_waits_is_told_and_a_soak_that_has_not_begun_is_not() {
         let unseen = Verdict::Unknown { why: "403.".to_owned() };
-        let Conclusion::NotYet { waiting, blind } = concluded(unseen.clone(), waiting("not begun"), waiting("Progressing.")) else {
+        let Conclusion::NotYet { waiting, blind } = concluded(waiting("Progressing."), unseen.clone(), waiting("not begun")) else {
             panic!()
         };
         let told: Vec<_> = waiting.iter().map(|(gate, why)| format!("{gate}: {why}")).collect();
         assert_eq!((told, blind), (vec!["argocd web: Progressing.".to_owned(), "rollout: 403.".to_owned()], false));
-        let Conclusion::NotYet { blind, .. } = concluded(self::waiting("1 of 2"), self::waiting("not begun"), unseen) else { panic!() };
+        let Conclusion::NotYet { blind, .. } = concluded(unseen, self::waiting("1 of 2"), self::waiting("not begun")) else { panic!() };
         assert!(blind, "the first of them cannot be seen");
     }
 }

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Built, Done, Event, Evidence, OpenRun, Outcome, Passed, Plan, Proved, RunId, State, Step, StepKey};
+use super::{BranchAdvance, Built, Done, Event, Evidence, OpenRun, Outcome, Passed, Plan, Proved, RunId, State, Step, StepKey};
 
 impl State {
     /// The state after an event that was recorded at this time, asked for by this initiator.
@@ -91,6 +91,9 @@ impl OpenRun {
             }
             Step::WriteOverlay(it) => (&it.run, None),
             Step::CutTag(it) => (&it.run, Some(&it.name)),
+            Step::AdvanceBranch(it) if !self.plans(it) => {
+                return Err(format!("{id}: the step moves the branch to {}, which is not the planned release commit.", it.commit.short()));
+            }
             Step::AdvanceBranch(it) => (&it.run, Some(&it.tag)),
             Step::PublishPage(it) => (&it.run, Some(&it.tag)),
         };
@@ -104,6 +107,12 @@ impl OpenRun {
             (Some(tag), None) => Err(format!("{id}: the step is about the tag {tag}, the plan has none.")),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the branch is to move from the commit that was proved to the release commit on top of it.
+    fn plans(&self, it: &BranchAdvance) -> bool {
+        let tag = self.plan.tag.as_ref().filter(|tag| tag.commit == it.commit);
+        tag.and_then(|tag| tag.release.as_ref()).is_some_and(|release| release.onto == it.onto)
     }
 
     fn did(&mut self, outcome: &Outcome, at: Timestamp) -> Result<(), String> {

@@ -1,8 +1,8 @@
 //! One HTTP client for the APIs of the outside: time limits, size limits, careful retries, redaction.
 //!
-//! Only reads are repeated, and only for what passes quickly: a broken connection, 429 and 5xx. Where nobody listens, nobody will in a second. An answer with a status is an
-//! [`Answer`], whatever the status; only what never became an answer is an error. Credentials never follow a redirect to
-//! another origin.
+//! Only reads are repeated, and only for what passes quickly: a broken connection, 429 and 5xx. Where nobody listens, nobody
+//! will in a second. An answer with a status is an [`Answer`], whatever the status; only what never became an answer is an
+//! error. Credentials never follow a redirect to another origin.
 //!
 //! Here: requests, limits, redirects, retries (`answer.rs`: what came back; `trouble.rs`: why nothing came back;
 //! `cause.rs`: what was wrong with the connection, for every client of the program).

@@ -190,3 +190,30 @@ fn a_refused_page_is_no_reason_to_fail() {
     let why = after(&[opened(cut_tag(&run)), refused, completed]).unwrap_err();
     assert!(why.contains("cut-tag was refused"), "{why}");
 }
+
+#[test]
+fn the_branch_moves_only_to_the_planned_release_commit() {
+    let mut planned = plan("dev", 1);
+    let release = ReleaseCommit { onto: commit_id(1), files: Vec::new(), replaces: None };
+    planned.tag = Some(PlannedTag {
+        name: "v1.2.3".into(),
+        version: Version::parse("1.2.3").unwrap(),
+        previous: None,
+        level: None,
+        commit: commit_id(2),
+        release: Some(release),
+        exists: false,
+        brief: Brief::default(),
+    });
+    let run = run_id("dev", 1);
+    let told = |commit, onto, planned: &Plan| {
+        let advance = BranchAdvance { run: run.clone(), tag: "v1.2.3".into(), commit: commit_id(commit), onto: commit_id(onto) };
+        after(&[Event::Opened { run: run.clone(), plan: planned.clone(), first: Some(Step::AdvanceBranch(advance)) }])
+    };
+    assert!(told(2, 1, &planned).is_ok());
+    for (commit, onto) in [(3, 1), (2, 3)] {
+        assert!(told(commit, onto, &planned).unwrap_err().contains("not the planned release commit"));
+    }
+    planned.tag.as_mut().unwrap().release = None;
+    assert!(told(2, 1, &planned).is_err(), "no release commit was planned");
+}
