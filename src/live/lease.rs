@@ -24,10 +24,18 @@ struct Shared {
     person: Person,
     /// What the ref points to while it is ours; `None` where the server knows no leases.
     ours: Mutex<Option<ObjectId>>,
-    /// The last sign of life that was sent: if its answer was lost, the ref may point to it all the same.
-    sent: Mutex<Option<ObjectId>>,
+    /// The signs of life that were sent since the last one that is known to stand: the ref may point to any of them.
+    sent: Mutex<Vec<ObjectId>>,
     lost: Mutex<Option<String>>,
     enough: tokio::sync::Notify,
+}
+
+impl Shared {
+    /// This sign of life is what the ref points to.
+    fn stands(&self, object: ObjectId) {
+        lock(&self.sent).clear();
+        *lock(&self.ours) = Some(object);
+    }
 }
 
 /// Takes the lease, or says who has it. Waits as long as a silent holder has to be granted, and not longer.
@@ -38,7 +46,7 @@ pub(super) async fn claim(live: &mut Live, environment: &EnvName) -> Result<Keep
         holder: format!("{} ({})", live.actor.initiator, live.actor.executor),
         person: live.person(),
         ours: Mutex::new(None),
-        sent: Mutex::new(None),
+        sent: Mutex::new(Vec::new()),
         lost: Mutex::new(None),
         enough: tokio::sync::Notify::new(),
     });
@@ -61,7 +69,7 @@ pub(super) async fn claim(live: &mut Live, environment: &EnvName) -> Result<Keep
             None => live.pause(ttl / 10).await?,
             Some(expect) => match take(&shared, expect).await? {
                 Taken::Ours(object) => {
-                    *lock(&shared.ours) = Some(object);
+                    shared.stands(object);
                     let task = tokio::spawn(keep(shared.clone(), ttl / 3));
                     return Ok(Keeper { shared, task: Some(task) });
                 }
@@ -98,7 +106,7 @@ async fn take(shared: &Arc<Shared>, expect: Expect) -> Result<Taken> {
     let nonce = clock::now().as_nanosecond().to_string();
     blocking(move || {
         let sign = lease::sign(&shared.store, &shared.person, &shared.holder, &nonce)?;
-        *lock(&shared.sent) = Some(sign.clone());
+        lock(&shared.sent).push(sign.clone());
         lease::take(&shared.store, &shared.name, &expect, &sign)
     })
     .await
@@ -112,12 +120,11 @@ async fn keep(shared: Arc<Shared>, every: Duration) {
             () = shared.enough.notified() => return,
         }
         let Some(ours) = lock(&shared.ours).clone() else { return };
-        let sent = lock(&shared.sent).clone();
         // A sign of life that fails is tried again at the next turn; only another holder ends it.
         match take(&shared, Expect::At(ours)).await {
-            Ok(Taken::Ours(object)) => *lock(&shared.ours) = Some(object),
+            Ok(Taken::Ours(object)) => shared.stands(object),
             Ok(Taken::Lost) => match look(&shared).await {
-                Ok(Some(held)) if Some(&held.object) == sent.as_ref() => *lock(&shared.ours) = sent,
+                Ok(Some(held)) if lock(&shared.sent).contains(&held.object) => shared.stands(held.object),
                 Ok(held) => {
                     *lock(&shared.lost) = Some(held.map_or_else(|| "Somebody else".to_owned(), |it| it.holder));
                     return;
