@@ -122,11 +122,12 @@ async fn perform(world: &World, out: &Out) -> Result<()> {
     let config_before = play::commits_since(world, git::CONFIG, "main", None).first().map(|(id, _)| id.clone());
     out.text(format!("A world on this computer: git, registry, Cloud Build, Argo CD on Kubernetes, GitHub (seed {}).\n", world.seed));
     out.text("$ git push origin main");
+    // What was built before belongs to the world's past.
+    let mut seen = world.backstage.events.since(0).len();
     let tip = play::push(world, CHANGES).await?;
     for change in CHANGES {
         out.text(format!("  {}", change.subject));
     }
-    let mut seen = 0;
     let say = |event: &Event| out.text(format!("  {}: {}", event.who, event.what));
     for component in ["backend", "frontend"] {
         play::dev_image(world, component, &tip, &mut seen, say).await;

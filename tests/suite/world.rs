@@ -47,6 +47,8 @@ fn plays_the_whole_journey_with_the_real_commands() {
     for part in ["$ tomoda-release bump dev", "$ tomoda-release promote --yes", "$ tomoda-release ledger verify", "app     v0.5.0 at "] {
         assert!(told.contains(part), "{part}: {told}");
     }
+    let images = told.lines().filter(|it| it.ends_with("is SUCCESS and pushed its image")).count();
+    assert_eq!(images, 2, "the builds of this push, not those of the world's past: {told}");
     assert!(!noted.contains("did not understand"), "{noted}");
     assert_eq!(std::fs::read_dir(home.path().join("tmp")).unwrap().count(), 0);
 }
