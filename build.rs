@@ -1,30 +1,62 @@
-//! Links the program for Linux with glibc so that it starts quickly: at a fixed address, and with its own unwinder.
+//! Links the program for Linux with glibc so that it starts quickly and runs anywhere: at a fixed address and, where the
+//! C library can be linked in, without any other file.
 //!
 //! A position-independent program begins by writing 49,000 addresses into 200 pages of its own data: half of everything
-//! `--version` does. As Go's programs (kustomize, kubectl, argocd) do by default, this one stands at a fixed address
-//! instead; its libraries, stack and heap stay where chance puts them. And libgcc_s, which Rust asks for the unwinding of
-//! panics, asks the processor at length what it can do: dear on a virtual machine, and needless where the same unwinder
-//! is linked in, as `gcc -static-libgcc` does.
+//! `--version` does; looking up its C library's names is a good part of the rest. As Go's programs (kustomize, kubectl,
+//! argocd) do by default, this one stands at a fixed address and brings what it needs; its stack and heap stay where
+//! chance puts them. A container without a C library, or with an older one, runs it all the same.
+//!
+//! Rust's own switch for this, `crt-static`, cannot be had without `--target`: cargo would give it to the macros too,
+//! which have to be shared libraries. So the linker is told: where it would look for the shared C library, it finds a
+//! page that names the other one.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "this is how a build script speaks and listens")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// The shared libraries that Rust asks for, and what the linker reads instead. The unwinder of panics is libgcc_eh.
+const INSTEAD: [(&str, &str); 3] =
+    [("libc.so", "GROUP(libc.a libgcc_eh.a libgcc.a)"), ("libm.so", "INPUT(libm.a)"), ("libgcc_s.so", "GROUP(libgcc_eh.a libgcc.a libc.a)")];
+
+/// Resolves names over DNS. Before glibc 2.34 this was a plugin of the running system, even of a program linked whole.
+const OWN_RESOLVER: &[u8] = b"_nss_dns_gethostbyname4_r";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(static_libc)");
     let target = |name: &str| std::env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     if target("OS") != "linux" || target("ENV") != "gnu" {
         return;
     }
+    if target("FEATURE").split(',').any(|it| it == "crt-static") {
+        println!("cargo::rustc-cfg=static_libc");
+        return;
+    }
     println!("cargo::rustc-link-arg-bin=tomoda-release=-no-pie");
-    if linker_has("libgcc_eh.a") {
-        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+    if has_resolver() && ["libm.a", "libgcc_eh.a", "libgcc.a"].into_iter().all(|it| library(it).is_some()) {
+        link_statically();
     }
 }
 
-/// Asks the linker; one that does not know the question links as usual.
-fn linker_has(library: &str) -> bool {
+fn has_resolver() -> bool {
+    let libc = library("libc.a").and_then(|it| std::fs::read(it).ok()).unwrap_or_default();
+    libc.windows(OWN_RESOLVER.len()).any(|it| it == OWN_RESOLVER)
+}
+
+fn link_statically() {
+    let pages = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo names the folder for what is generated"));
+    for (shared, page) in INSTEAD {
+        std::fs::write(pages.join(shared), page).expect("cargo's folder for what is generated can be written");
+    }
+    println!("cargo::rustc-link-arg-bin=tomoda-release=-static");
+    println!("cargo::rustc-link-arg-bin=tomoda-release=-L{}", pages.display());
+    println!("cargo::rustc-cfg=static_libc");
+}
+
+/// Where the linker has a library. One that does not know the question has none.
+fn library(name: &str) -> Option<PathBuf> {
     let linker = std::env::var("RUSTC_LINKER").unwrap_or_else(|_| "cc".to_owned());
-    let Ok(said) = Command::new(linker).arg(format!("-print-file-name={library}")).output() else { return false };
-    String::from_utf8(said.stdout).is_ok_and(|it| Path::new(it.trim()).is_absolute())
+    let said = Command::new(linker).arg(format!("-print-file-name={name}")).output().ok()?;
+    let path = PathBuf::from(String::from_utf8(said.stdout).ok()?.trim());
+    Path::new(&path).is_absolute().then_some(path)
 }

@@ -138,8 +138,9 @@ fn misread(why: &clap::Error, words: &[OsString]) -> u8 {
 }
 
 fn run(command: Command, global: &Global, out: &Out) -> Result<()> {
-    // Everything is built without a default TLS provider; ring is the one. `set-image` speaks to nobody.
+    // `set-image` speaks to nobody. Everything else is built without a default TLS provider; ring is the one.
     if !matches!(command, Command::SetImage(_)) {
+        crate::io::names::settle();
         rustls::crypto::ring::default_provider().install_default().ok();
     }
     match command {

@@ -15,6 +15,7 @@ pub mod http;
 pub mod identity;
 pub mod input;
 pub mod kube;
+pub mod names;
 pub mod probe;
 pub mod process;
 pub mod random;

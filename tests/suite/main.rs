@@ -9,6 +9,7 @@
     reason = "tests live outside the edge rule"
 )]
 
+mod binary;
 mod builds;
 mod cli;
 mod cluster;
