@@ -15,8 +15,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The shared libraries that Rust asks for, and what the linker reads instead. The unwinder of panics is libgcc_eh.
-const INSTEAD: [(&str, &str); 3] =
-    [("libc.so", "GROUP(libc.a libgcc_eh.a libgcc.a)"), ("libm.so", "INPUT(libm.a)"), ("libgcc_s.so", "GROUP(libgcc_eh.a libgcc.a libc.a)")];
+const INSTEAD: [(&str, &str); 3] = [
+    ("libc.so", "GROUP(libc.a libgcc_eh.a libgcc.a)"),
+    ("libm.so", "INPUT(libm.a)"),
+    ("libgcc_s.so", "GROUP(libgcc_eh.a libgcc.a libc.a)"),
+];
 
 /// Resolves names over DNS. Before glibc 2.34 this was a plugin of the running system, even of a program linked whole.
 const OWN_RESOLVER: &[u8] = b"_nss_dns_gethostbyname4_r";

@@ -17,8 +17,6 @@ pub(super) struct Layout {
     pub root: Root,
     pub images: Images,
     pub items: Vec<Item>,
-    /// Where the comments stand.
-    pub comments: Vec<Range<usize>>,
 }
 
 /// The top level of the file.
@@ -97,11 +95,8 @@ impl Layout {
     }
 
     fn locate(text: &str) -> Self {
-        let parsed = YamlFile::parse(text).tree();
-        let span = |it: yaml_edit::TextPosition| it.start as usize..it.end as usize;
-        let comments = parsed.comments().map(|it| span(it.byte_range())).collect();
-        let Some(root) = parsed.document().and_then(|it| it.as_mapping()) else {
-            return Self { root: Root::Empty, images: Images::Absent, items: Vec::new(), comments };
+        let Some(root) = YamlFile::parse(text).tree().document().and_then(|it| it.as_mapping()) else {
+            return Self { root: Root::Empty, images: Images::Absent, items: Vec::new() };
         };
         let pairs = pairs(text, &root);
         let node = root.entries().zip(&pairs).find(|(_, pair)| pair.key == "images").map(|(entry, pair)| (entry.value_node(), pair));
@@ -113,8 +108,14 @@ impl Layout {
             let first = pairs.first().map_or(0, |it| it.key_span.start);
             Root::Block { indent: " ".repeat(column(text, first)), lists: list_indent(text, &root) }
         };
-        Self { root, images, items, comments }
+        Self { root, images, items }
     }
+}
+
+/// Where the comments stand.
+pub(super) fn comments(text: &str) -> Vec<Range<usize>> {
+    let span = |it: yaml_edit::TextPosition| it.start as usize..it.end as usize;
+    YamlFile::parse(text).tree().comments().map(|it| span(it.byte_range())).collect()
 }
 
 impl Item {

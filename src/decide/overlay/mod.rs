@@ -105,7 +105,7 @@ pub fn edit_or_problems(file: &str, text: &str, edits: &[Edit]) -> Result<Edited
         return Ok(Edited { text: text.to_owned(), changes: Vec::new() });
     }
     let splices = splice::splices(text, &layout, &plan);
-    guard::comments_stay(file, text, &layout, &splices).map_err(one)?;
+    guard::comments_stay(file, text, &splices).map_err(one)?;
     let edited = splice::patch(text, splices);
     guard::check(file, &before, &plan, &edited.text).map_err(one)?;
     Ok(edited)
