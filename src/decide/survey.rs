@@ -1,7 +1,7 @@
 //! A survey: where every environment stands, for a person who asks.
 
 use super::candidate::{self, Choice, Facts};
-use super::pins::pins;
+use super::pins::{Pinned, pins};
 use super::{AppWants, GateWants, Wants, gates_of};
 use crate::model::{ApplicationSeen, Environment, OpenRun, Pin, Pipeline, Proved, Seen, Sighting, Source, WorkloadSeen};
 
@@ -16,6 +16,9 @@ pub struct Standing {
     pub applications: Vec<(String, Seen<ApplicationSeen>)>,
     /// What it proved last.
     pub proved: Option<Proved>,
+    /// Where the overlay wants something else than what was proved, though no run is under way: a run that failed, or
+    /// somebody's edit.
+    pub drift: Vec<String>,
     /// The run under way.
     pub open: Option<OpenRun>,
     /// Why it must not move.
@@ -68,6 +71,8 @@ pub fn survey(pipeline: &Pipeline, environment: &Environment, seen: &Sighting, c
         }
         None => Vec::new(),
     };
+    let (proved, open) = (seen.state.proved.get(&environment.name), seen.state.open.get(&environment.name));
+    let drift = proved.filter(|_| open.is_none()).map_or(Vec::new(), |it| drift(&pinned, it));
     let components = pinned.into_iter().map(|it| ComponentStanding {
         component: it.component.to_string(),
         newest: newest(environment, it.component, &it.pin, seen),
@@ -80,11 +85,21 @@ pub fn survey(pipeline: &Pipeline, environment: &Environment, seen: &Sighting, c
         applications: cluster
             .map(|it| it.applications.iter().map(|(name, it)| (name.to_string(), it.clone())).collect())
             .unwrap_or_default(),
-        proved: seen.state.proved.get(&environment.name).cloned(),
-        open: seen.state.open.get(&environment.name).cloned(),
+        proved: proved.cloned(),
+        drift,
+        open: open.cloned(),
         hold: seen.state.holds.get(&environment.name).map(|it| format!("{} ({}, {})", it.why, it.by, it.since)),
         unknown,
     }
+}
+
+fn drift(pinned: &[Pinned<'_>], proved: &Proved) -> Vec<String> {
+    let differs = |it: &Pinned<'_>| {
+        let proved = proved.images.iter().find(|image| image.component == *it.component)?;
+        let proved = Pin::exact(&proved.tag, &proved.digest);
+        (proved != it.pin).then(|| format!("{} wants {}, and {proved} was proved", it.component, it.pin))
+    };
+    pinned.iter().filter_map(differs).collect()
 }
 
 fn newest(
@@ -118,4 +133,30 @@ fn workloads(
 ) -> Vec<(String, Seen<Option<WorkloadSeen>>)> {
     let (Some(component), Some(cluster)) = (pipeline.component(component), cluster) else { return Vec::new() };
     component.workloads.iter().filter_map(|it| Some((it.clone(), cluster.workloads.get(it)?.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{CommitId, ComponentName, Digest, ProvedImage, Repository, RunId, Tag};
+
+    #[test]
+    fn what_was_not_proved_is_drift() {
+        let (component, repository) = (ComponentName::parse("backend").unwrap(), Repository::parse("eu.pkg.dev/p/r/backend").unwrap());
+        let (tag, digest) = (Tag::parse("v1").unwrap(), Digest::parse(&format!("sha256:{}", "1".repeat(64))).unwrap());
+        let exact = Pin::exact(&tag, &digest);
+        let image = ProvedImage { component: component.clone(), repository: repository.clone(), tag, digest, commit: None };
+        let proved = Proved {
+            run: RunId::parse("dev-bump-0-1").unwrap(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            commit: CommitId::parse(&"2".repeat(40)).unwrap(),
+            version: None,
+            images: vec![image],
+        };
+        let said = |pin: Pin| drift(&[Pinned { component: &component, repository: &repository, pin }], &proved);
+        assert_eq!(said(exact.clone()), Vec::<String>::new());
+        let other = Pin { tag: Some("v2".to_owned()), ..exact };
+        assert_eq!(said(other), ["backend wants v2@sha256:111111111111, and v1@sha256:111111111111 was proved"]);
+        assert_eq!(said(Pin::default()), ["backend wants (nothing), and v1@sha256:111111111111 was proved"]);
+    }
 }

@@ -27,6 +27,7 @@ fn environment(it: &Standing) -> String {
         }
         None => lines.push("  proved: nothing yet".to_owned()),
     }
+    lines.extend(it.drift.iter().map(|it| format!("  drift: {it}")));
     if let Some(run) = &it.open {
         lines.push(format!("  open: {} since {} by {}", run.id, run.opened, run.by));
     }
@@ -107,6 +108,7 @@ fn one(it: &Standing) -> Value {
             "commit": it.commit.as_str(),
             "version": it.version.map(|it| it.to_string()),
         })),
+        "drift": it.drift,
         "open": it.open.as_ref().map(|it| json!({ "run": it.id.as_str(), "since": it.opened.to_string(), "by": it.by })),
         "hold": it.hold,
         "unknown": it.unknown,
