@@ -37,7 +37,7 @@ pub async fn plan(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> R
     let mut patience = Patience::default();
     loop {
         match plan_once(world, pipeline, goal).await {
-            Err(error) => patience.survive(world, error, false).await?,
+            Err(error) => patience.survive(world, error).await?,
             planned => return planned,
         }
     }
@@ -79,7 +79,7 @@ pub async fn drive(world: &mut impl World, pipeline: &Pipeline, goal: &Goal, con
             Ok(Turn::Go(seen)) => driver.turn(world, *seen).await,
             Ok(Turn::End(ending)) => return Ok(ending),
             Err(error) => {
-                driver.patience.survive(world, error, driver.claimed).await?;
+                driver.patience.survive(world, error).await?;
                 driver.begin(world).await
             }
         };
@@ -171,6 +171,7 @@ impl Driver<'_> {
         if !self.claimed {
             world.claim(self.goal.environment()).await?;
             self.claimed = true;
+            self.patience.begin();
         }
         Ok(())
     }

@@ -46,8 +46,7 @@ pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
     let place = args.place.ledger(global)?;
     match args.command {
         Command::Log { limit, since } => {
-            let entries = place.newest(limit as usize, since)?;
-            ledger::log(&entries, out);
+            ledger::log(&place.newest(limit as usize, since)?, out);
             Ok(())
         }
         Command::Show { record } => {

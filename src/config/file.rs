@@ -51,8 +51,8 @@ pub(super) struct App {
     /// The version of the first release, when there is no tag yet.
     #[serde(default)]
     pub(super) initial: Field<String>,
-    /// Files of the app repository that hold the version: a release commit on top of the proved commit writes them. Default: none, the tag stands at
-    /// the proved commit itself.
+    /// Files of the app repository that hold the version: a release commit on top of the proved commit writes them. Default:
+    /// none, the tag stands at the proved commit itself.
     #[serde(default)]
     pub(super) version_files: Field<Vec<Field<String>>>,
     /// The token to log in with, as `env:NAME` or `file:PATH`. Default: the git credentials of the machine.

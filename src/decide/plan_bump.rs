@@ -97,7 +97,8 @@ fn look_at(follow: &Follow, pinned: &Pinned<'_>, history: &[HistoryCommit], seen
     })
 }
 
-/// The image that is pinned now, if it can be named exactly: a pinned digest is kept, a bare tag gets the digest that the registry has for it.
+/// The image that is pinned now, if it can be named exactly: a pinned digest is kept, a bare tag gets the digest that the
+/// registry has for it.
 fn stays(pin: &Pin, listing: &Listing) -> Option<(Tag, Option<Digest>)> {
     let tag = Tag::parse(pin.tag.as_deref()?).ok()?;
     match &pin.digest {
@@ -171,7 +172,8 @@ fn open(pipeline: &Pipeline, environment: &Environment, moves: Vec<ImageMove>, w
     Decision::Open { run, plan, first }
 }
 
-/// The run's id: what it does, and the place in the ledger at which it begins. Deterministic, so that a retry of the same opening is the same run.
+/// The run's id: what it does, and the place in the ledger at which it begins. Deterministic, so that a retry of the same
+/// opening is the same run.
 pub(super) fn run_id(pipeline: &Pipeline, plan: &Plan, seq: Option<u64>) -> RunId {
     let hash = Sha256::digest(format!("{}\n{}\n{seq:?}", pipeline.name, plan_hash(plan)));
     let hex: String = hash.iter().take(5).map(|it| format!("{it:02x}")).collect();

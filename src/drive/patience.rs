@@ -20,12 +20,25 @@ const DURING_A_RUN: Duration = Duration::from_secs(120);
 /// What failed or was overtaken since the last thing that went well.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
+    stage: Stage,
     in_a_row: u32,
     since: Option<Timestamp>,
     said: String,
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+enum Stage {
+    #[default]
+    BeforeARun,
+    DuringARun,
+}
+
 impl Patience {
+    /// A run is under way.
+    pub(super) fn begin(&mut self) {
+        self.stage = Stage::DuringARun;
+    }
+
     /// Something went well.
     pub(super) fn renew(&mut self) {
         (self.in_a_row, self.since) = (0, None);
@@ -41,16 +54,16 @@ impl Patience {
         world.wait(pause(self.in_a_row)).await
     }
 
-    /// A failure that may pass is waited out; any other is the end. `begun` tells whether a run is under way.
-    pub(super) async fn survive<W: World>(&mut self, world: &mut W, error: Error, begun: bool) -> Result<()> {
+    /// A failure that may pass is waited out; any other is the end.
+    pub(super) async fn survive<W: World>(&mut self, world: &mut W, error: Error) -> Result<()> {
         self.in_a_row += 1;
         let since = *self.since.get_or_insert_with(|| world.now());
         let lasted = Duration::try_from(world.now().duration_since(since)).unwrap_or_default();
-        let enough = match (error.kind(), begun) {
+        let enough = match (error.kind(), self.stage) {
             // Where nobody listens the address is wrong, or waiting is for somebody who knows for how long.
-            (Kind::Unreachable, false) => return Err(error),
-            (Kind::Remote, false) => BEFORE_A_RUN,
-            (Kind::Remote | Kind::Unreachable, true) => DURING_A_RUN,
+            (Kind::Unreachable, Stage::BeforeARun) => return Err(error),
+            (Kind::Remote, Stage::BeforeARun) => BEFORE_A_RUN,
+            (Kind::Remote | Kind::Unreachable, Stage::DuringARun) => DURING_A_RUN,
             _ => return Err(error),
         };
         if lasted >= enough && self.in_a_row > LEAST_TRIES {

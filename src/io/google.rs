@@ -29,7 +29,8 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// Application default credentials, looked for once a process; they renew their token themselves.
 static DEFAULT: OnceCell<AccessTokenCredentials> = OnceCell::const_new();
 
-/// An access token: from `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE`, from `GOOGLE_OAUTH_ACCESS_TOKEN`, or else of the application default credentials.
+/// An access token: from `CLOUDSDK_AUTH_ACCESS_TOKEN_FILE`, from `GOOGLE_OAUTH_ACCESS_TOKEN`, or else of the application
+/// default credentials.
 pub async fn access_token() -> Result<Secret> {
     if let Some(token) = given_token()? {
         return Ok(token);

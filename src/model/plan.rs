@@ -9,8 +9,8 @@ pub struct Plan {
     pub kind: RunKind,
     /// The environment that moves.
     pub environment: EnvName,
-    /// Every image of the environment: those that move, and those that stay and are verified with them. For a promotion the digests are known only
-    /// after the builds.
+    /// Every image of the environment: those that move, and those that stay and are verified with them. For a promotion the
+    /// digests are known only after the builds.
     pub moves: Vec<ImageMove>,
     /// The tag to cut, for a promotion.
     pub tag: Option<PlannedTag>,
@@ -58,8 +58,8 @@ pub struct PlannedTag {
     pub brief: Brief,
 }
 
-/// A commit that writes the version into some files and changes nothing else. The same plan makes the same commit on every machine: all that
-/// its id is made of is the plan's, and its time is that of the commit it stands on.
+/// A commit that writes the version into some files and changes nothing else. The same plan makes the same commit on every
+/// machine: all that its id is made of is the plan's, and its time is that of the commit it stands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseCommit {
     /// Its only parent: what the earlier environment proved.

@@ -34,7 +34,8 @@
 //! `signatures[].sig` is an SSHSIG by an ed25519 key over the DSSE pre-authentication encoding, in the namespace
 //! `tomoda-ledger`, base64 without armour. `keyid` is the key's fingerprint and decides nothing: the trusted keys of the pipeline
 //! do. An entry may say which records its key signs, `old-bot[0-412]` and `new-bot[413-]`: that is how a key is replaced, or
-//! declared stolen from a record on, without disowning what it signed before. A stranger needs `ssh-keygen`, `jq` and an allowed-signers file:
+//! declared stolen from a record on, without disowning what it signed before. A stranger needs `ssh-keygen`, `jq` and an
+//! allowed-signers file:
 //!
 //! ```sh
 //! git show release-ledger:record.json > record.json
@@ -73,6 +74,6 @@ pub use finding::{Attack, Finding};
 pub use key::{NAMESPACE, Signed};
 pub use ledger::{Ledger, Tip};
 pub use memory::Head;
-pub use read::Entry;
+pub use read::{Entry, Log};
 pub use record::{LedgerId, Prev, Record};
 pub use verify::{Place, Report};

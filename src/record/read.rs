@@ -7,6 +7,7 @@ use super::envelope::{Envelope, hex};
 use super::finding::Finding;
 use super::key::Signed;
 use super::ledger::{Ledger, read_link};
+use super::memory::Head;
 use super::record::Record;
 use crate::error::{Error, Result};
 use crate::io::git::objects::Objects;
@@ -29,18 +30,29 @@ pub struct Entry {
     pub findings: Vec<Finding>,
 }
 
+/// The end of the ledger.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// The newest records, newest first. Empty: the ledger has not begun, or nothing is as new as was asked for.
+    pub entries: Vec<Entry>,
+    /// A record that this computer has seen, when the branch ends before it: its end was cut off.
+    pub lost: Option<Head>,
+}
+
 impl Ledger {
-    /// The newest records, at most this many, none from before `since`. Empty: the ledger has not begun.
-    pub fn newest(&self, at_most: usize, since: Option<Timestamp>) -> Result<Vec<Entry>> {
-        let mut entries = Vec::new();
+    /// The newest records, at most this many, none from before `since`.
+    pub fn newest(&self, at_most: usize, since: Option<Timestamp>) -> Result<Log> {
+        let (mut entries, mut last) = (Vec::new(), None);
         self.walk(|entry| {
+            last = last.max(entry.record.as_ref().map(|it| it.seq));
             let old = since.is_some_and(|since| entry.record.as_ref().is_some_and(|it| it.at < since));
             if !old && entries.len() < at_most {
                 entries.push(entry);
             }
             !old && entries.len() < at_most
         })?;
-        Ok(entries)
+        let lost = self.recall()?.filter(|it| last < Some(it.seq));
+        Ok(Log { entries, lost })
     }
 
     /// The record of this number, or whose payload hash or commit begins with these hex digits.

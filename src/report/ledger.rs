@@ -4,20 +4,24 @@ use serde_json::{Value, json};
 
 use super::Out;
 use crate::model::{Event, ImageMove, Outcome, Plan, RunId, Step};
-use crate::record::{Entry, Finding, Record, Report, Signed, hex};
+use crate::record::{Entry, Finding, Log, Record, Report, Signed, hex};
 
 /// Findings shown before the rest is only counted; `--output json` has all of them.
 const SHOWN: usize = 30;
 
 /// `ledger log`.
-pub fn log(entries: &[Entry], out: &Out) {
-    for entry in entries {
+pub fn log(log: &Log, out: &Out) {
+    if let Some(lost) = &log.lost {
+        out.note(format!("Record {} was seen here before, and the branch ends before it. Run `tomoda-release ledger verify`.", lost.seq));
+    }
+    for entry in &log.entries {
         out.text(told(entry, Detail::Brief, out.colour()));
     }
-    if entries.is_empty() {
+    if log.entries.is_empty() {
         out.text("The ledger has no records yet.");
     }
-    out.json(&json!({ "records": entries.iter().map(summary).collect::<Vec<_>>() }));
+    let lost = log.lost.map(|it| json!({ "seq": it.seq, "payload": hex(&it.payload) }));
+    out.json(&json!({ "records": log.entries.iter().map(summary).collect::<Vec<_>>(), "lost": lost }));
 }
 
 /// `ledger show`.

@@ -31,7 +31,8 @@ pub(super) fn quoted(message: &str) -> String {
     }
 }
 
-/// Whether a message tells of a fault that passes by itself (a server that is away or slow), rather than of something wrong with our commit.
+/// Whether a message tells of a fault that passes by itself (a server that is away or slow), rather than of something wrong
+/// with our commit.
 pub(super) fn passing(message: &str) -> bool {
     const PASSING: [&str; 20] = [
         "code = unavailable",

@@ -64,8 +64,8 @@ impl Store {
         self.object_in(commit, path)
     }
 
-    /// The only parent of a commit that differs from it in these files only, added or removed ones included. `None`: it differs in others too,
-    /// in nothing, or has not exactly one parent in the cache.
+    /// The only parent of a commit that differs from it in these files only, added or removed ones included. `None`: it
+    /// differs in others too, in nothing, or has not exactly one parent in the cache.
     pub fn parent_but_for(&self, commit: &CommitId, files: &[RepoPath]) -> Result<Option<CommitId>> {
         self.only_parent_but_for(commit, files)
     }
@@ -95,7 +95,8 @@ impl Store {
         self.push_object(object, to, expect, Move::Forward)
     }
 
-    /// Replaces a ref whose old object is not an ancestor of the new one (a lease): compare-and-swap, for refs outside refs/heads and refs/tags only.
+    /// Replaces a ref whose old object is not an ancestor of the new one (a lease): compare-and-swap, for refs outside
+    /// refs/heads and refs/tags only.
     pub fn swap(&self, object: &ObjectId, to: &RefName, expect: &Expect) -> Result<Pushed> {
         ours(to)?;
         self.push_object(object, to, expect, Move::Anywhere)

@@ -2,9 +2,9 @@
 //! not from the judge. In no schedule may the gate say ready before it is true, and in every one it has to say so in the end.
 //!
 //! Three loops run on their own: comparisons (a look at git and at what is live, written down later; `reconciledAt` is the
-//! whole second of the look), operations (asked for, running, applied somewhere in between, tried again) and the rollout. Other people push,
-//! start operations of old revisions and ask for refreshes. The judge is then weakened in three ways, and the model has to
-//! catch each of them: a model that cannot would prove nothing.
+//! whole second of the look), operations (asked for, running, applied somewhere in between, tried again) and the rollout.
+//! Other people push, start operations of old revisions and ask for refreshes. The judge is then weakened in three ways, and
+//! the model has to catch each of them: a model that cannot would prove nothing.
 
 use std::time::Duration;
 

@@ -52,6 +52,10 @@ fn verify_says_whole_or_what_is_wrong() {
     assert_eq!(run(&stage, &["verify", "--cache-dir", elsewhere, "--expect-head", &head]).status.code(), Some(5));
     let words = run(&stage, &["verify"]);
     assert!(stdout(&words).contains("truncated"), "{}", stdout(&words));
+    let log = run(&stage, &["log"]);
+    assert!(String::from_utf8_lossy(&log.stderr).contains("Record 3 was seen here before"), "{log:?}");
+    assert_eq!(json(&run(&stage, &["log", "--output", "json"]))["lost"]["seq"], 3);
+    assert_eq!(json(&run(&stage, &["log", "--output", "json", "--cache-dir", elsewhere]))["lost"], Value::Null);
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn a_clock_that_went_back_is_not_hidden() {
     let first = recorded(ledger.append(None, &open, at(1000), &actor()).unwrap());
     let second = recorded(ledger.append(Some(&first), &done, at(10), &actor()).unwrap());
     assert_eq!(second.at, at(1000));
-    let record = ledger.newest(1, None).unwrap().remove(0).record.unwrap();
+    let record = ledger.newest(1, None).unwrap().entries.remove(0).record.unwrap();
     assert_eq!((record.at, record.clock), (at(1000), Some(at(10))));
     assert!(ledger.verify(None).unwrap().ok());
 }
