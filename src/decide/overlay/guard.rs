@@ -27,6 +27,12 @@ pub(super) fn comments_stay(file: &str, text: &str, layout: &Layout, splices: &[
     if splices.iter().any(lost) { Err(refused(file, "a comment would be lost")) } else { Ok(()) }
 }
 
+/// Where everything stands in a text that is edited in part.
+pub(super) fn reread(file: &str, edited: &str) -> Result<Layout> {
+    let strict = strict::read(file, edited).map_err(|error| refused(file, &error.chain()))?;
+    Layout::read(file, edited, &strict)
+}
+
 fn refused(file: &str, why: &str) -> Error {
     Error::refused(format!("{file} is left as it is: an edit would have changed more than was asked for ({why})."))
         .hint("this layout is unusual: edit the entry by hand, or write it more plainly")
