@@ -18,5 +18,6 @@ pub mod kube;
 pub mod probe;
 pub mod process;
 pub mod random;
+pub mod rewrite;
 pub mod signals;
 pub mod watermark;
