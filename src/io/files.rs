@@ -31,7 +31,8 @@ pub(super) fn unreadable(path: &Path, why: std::io::Error) -> Error {
 /// The text of an open file.
 pub(super) fn text_of(file: impl Read, path: &Path, most: usize) -> Result<String> {
     let shown = path.display();
-    let mut bytes = Vec::new();
+    // Room for all of it, mostly, so that it is read without growing.
+    let mut bytes = Vec::with_capacity(most.min(16 << 10) + 1);
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
     if bytes.len() > most {
         return Err(Error::config(format!("{shown} is larger than {most} bytes, more than is read here.")));
