@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Global;
 use super::open::Where;
 use crate::error::{Error, Result};
-use crate::record::Head;
+use crate::record::{Attack, Head, Report};
 use crate::report::{Out, ledger};
 
 /// Arguments.
@@ -64,9 +64,8 @@ pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
             ledger::verified(&report, out);
             match report.ok() {
                 true => Ok(()),
-                false => Err(Error::ledger(format!("The ledger did not pass: {}.", ledger::count(report.findings.len(), "finding"))).hint(
-                    "Find out who wrote these commits, and put the branch back to its last commit that passes; a clone of it may have more.",
-                )),
+                false => Err(Error::ledger(format!("The ledger did not pass: {}.", ledger::count(report.findings.len(), "finding")))
+                    .hint(remedy(&report))),
             }
         }
     }
@@ -76,4 +75,13 @@ pub(super) fn run(args: Args, global: &Global, out: &Out) -> Result<()> {
 fn moment(text: &str) -> Result<Timestamp, String> {
     let day = |text: &str| text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|it| it.timestamp());
     text.parse().ok().or_else(|| day(text)).ok_or_else(|| format!("“{text}” is not a time such as 2026-01-31T12:00:00Z or 2026-01-31."))
+}
+
+/// What to do about a ledger that did not pass.
+fn remedy(report: &Report) -> &'static str {
+    if report.findings.iter().all(|it| it.kind == Attack::Missing) {
+        "The first bump or promote begins a ledger. If there was one, find out who removed the branch; a clone of the repository may have it."
+    } else {
+        "Find out who wrote these commits, and put the branch back to its last commit that passes; a clone of it may have more."
+    }
 }

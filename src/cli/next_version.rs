@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::decide::bump::{Classified, Commit, Next, PlannedVersion, next_version, plan_version};
 use crate::error::{Error, Result};
@@ -43,13 +43,26 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, out: &Out) -> Result<()> {
-    let version = |name: &str, text: &Option<String>| text.as_deref().map(|it| read_version(name, it, &args.tag_template)).transpose();
-    let initial = version("--initial", &args.initial)?;
-    match &args.messages {
-        Some(file) => {
-            let commits = read_messages(file)?;
+    let mut problems = Vec::new();
+    let mut version = |name: &str, text: &Option<String>| {
+        let read = |it| read_version(name, it, &args.tag_template).map_err(|why| problems.push(why)).ok();
+        text.as_deref().and_then(read)
+    };
+    let (initial, previous) = (version("--initial", &args.initial), version("--previous", &args.previous));
+    let commits = match args.messages.as_deref().map(read_messages).transpose() {
+        Ok(commits) => commits,
+        Err(more) => {
+            problems.extend(more);
+            None
+        }
+    };
+    if !problems.is_empty() {
+        return Err(Error::together(problems));
+    }
+    match commits {
+        Some(commits) => {
             let commits: Vec<Commit<'_>> = commits.iter().map(Given::as_commit).collect();
-            let next = next_version(version("--previous", &args.previous)?, initial, &commits)?;
+            let next = next_version(previous, initial, &commits)?;
             tell(&args.tag_template, None, &next, out);
         }
         None => match plan(&args, initial)? {
@@ -125,20 +138,23 @@ struct Wire {
     merge: bool,
 }
 
-fn read_messages(file: &Path) -> Result<Vec<Given>> {
+fn read_messages(file: &Path) -> Result<Vec<Given>, Vec<Error>> {
     let shown = input::name(file);
-    let wire: Vec<Wire> = serde_json::from_str(&input::read_text(file, LARGEST)?).map_err(|why| {
-        Error::usage(format!("{shown} is not a JSON list of commits, each {{\"sha\", \"msg\", \"merge\"}}, oldest first.")).because(why)
+    let text = input::read_text(file, LARGEST).map_err(|why| vec![why])?;
+    let list: Vec<Value> = serde_json::from_str(&text).map_err(|why| {
+        let what = format!("{shown} is not a JSON list of commits, each {{\"sha\", \"msg\", \"merge\"}}, oldest first.");
+        vec![Error::usage(what).because(why)]
     })?;
     let mut problems = Vec::new();
     let mut given = Vec::new();
-    for (at, it) in wire.into_iter().enumerate() {
-        match CommitId::parse(&it.sha) {
-            Ok(id) => given.push(Given { id, message: it.msg, merge: it.merge }),
-            Err(why) => problems.push(format!("{shown}, commit {}: {why}", at + 1)),
+    for (at, it) in list.into_iter().enumerate() {
+        let wire = serde_json::from_value::<Wire>(it).map_err(|why| why.to_string());
+        match wire.and_then(|it| Ok(Given { id: CommitId::parse(&it.sha)?, message: it.msg, merge: it.merge })) {
+            Ok(it) => given.push(it),
+            Err(why) => problems.push(Error::usage(format!("{shown}, commit {}: {}.", at + 1, why.trim_end_matches('.')))),
         }
     }
-    if problems.is_empty() { Ok(given) } else { Err(Error::together(problems.into_iter().map(Error::usage).collect())) }
+    if problems.is_empty() { Ok(given) } else { Err(problems) }
 }
 
 fn tell(template: &TagTemplate, tag: Option<&str>, next: &Next, out: &Out) {
@@ -177,7 +193,7 @@ fn tell_released(tag: &str, commit: &str, next: &Next, out: &Out) {
     out.text(text);
 }
 
-fn commit_json(it: &Classified) -> serde_json::Value {
+fn commit_json(it: &Classified) -> Value {
     json!({ "sha": it.id.as_str(), "subject": it.subject, "class": it.class.to_string(), "because": it.because })
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::decide::overlay::{self, Change, Edit};
 use crate::error::{Error, Result};
 use crate::io::files;
+use crate::io::rewrite::Rewrite;
 use crate::report::Out;
 
 /// Arguments of `set-image`.
@@ -16,8 +17,10 @@ pub(super) struct Args {
     pub(super) path: PathBuf,
     /// What to set: NAME[=NEWNAME][:TAG][@DIGEST]; “*” keeps a part.
     ///
-    /// As in `kustomize edit set image`, but parts that are not mentioned are kept, and NAME may also be the entry's
-    /// newName. A tag alone takes a digest away: it would go on deciding what runs.
+    /// As in `kustomize edit set image`, with these differences. Parts that are not mentioned are kept. NAME may also be
+    /// the entry's newName. A tag alone takes the digest away, and a new tag with “@*” is refused where there is one: the
+    /// old digest would go on deciding what runs. An entry is added only with --create. Two entries for one image, two
+    /// different values for one part, and names, tags or digests (sha256) that no registry knows are refused.
     #[arg(required = true, value_name = "IMAGE")]
     pub(super) images: Vec<String>,
     /// Add an entry for an image that has none.
@@ -35,7 +38,7 @@ pub(super) fn run(args: Args, out: &Out) -> Result<()> {
         }
     }
     match edited(&args.path, &edits) {
-        Ok(done) if problems.is_empty() => write(&done, out),
+        Ok(done) if problems.is_empty() => write(done, out),
         Ok(_) => Err(Error::together(problems)),
         Err(more) => {
             problems.extend(more);
@@ -46,34 +49,34 @@ pub(super) fn run(args: Args, out: &Out) -> Result<()> {
 
 /// A file and what becomes of it.
 struct Done {
-    path: PathBuf,
+    shown: String,
+    file: Rewrite,
     edited: overlay::Edited,
 }
 
 fn edited(path: &Path, edits: &[Edit]) -> Result<Done, Vec<Error>> {
-    let (path, text) = read(path).map_err(|error| vec![error])?;
-    let edited = overlay::edit_or_problems(&path.display().to_string(), &text, edits)?;
-    Ok(Done { path, edited })
+    let (shown, file) = read(path).map_err(|error| vec![error])?;
+    let edited = overlay::edit_or_problems(&shown, file.text(), edits)?;
+    Ok(Done { shown, file, edited })
 }
 
-fn read(path: &Path) -> Result<(PathBuf, String)> {
+fn read(path: &Path) -> Result<(String, Rewrite)> {
     let path = files::kustomization(path)?;
     files::stays_in_repository(&path)?;
-    let text = files::read_text(&path, overlay::MAX_BYTES)?;
-    Ok((path, text))
+    Ok((path.display().to_string(), Rewrite::begin(&path, overlay::MAX_BYTES)?))
 }
 
-fn write(done: &Done, out: &Out) -> Result<()> {
-    let (file, changes) = (done.path.display().to_string(), &done.edited.changes);
+fn write(done: Done, out: &Out) -> Result<()> {
+    let Done { shown, file, edited: overlay::Edited { text, changes } } = done;
     if changes.is_empty() {
         out.text("Nothing to change.");
     } else {
-        files::replace(&done.path, done.edited.text.as_bytes()).map_err(|error| error.while_doing("Nothing is changed"))?;
+        file.replace(text.as_bytes()).map_err(|error| error.while_doing("Nothing is changed"))?;
     }
-    for change in changes {
-        out.text(line(&file, change));
+    for change in &changes {
+        out.text(line(&shown, change));
     }
-    out.json(&json!({ "file": file, "changes": changes.iter().map(as_json).collect::<Vec<_>>() }));
+    out.json(&json!({ "file": shown, "changes": changes.iter().map(as_json).collect::<Vec<_>>() }));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-//! Files: read with a bound, replaced whole or not at all.
+//! Files: read with a bound, written, found.
 
-use std::fs;
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -11,24 +11,40 @@ const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "K
 
 /// Reads a text file of at most `most` bytes. Anything but a plain file in UTF-8 is an error.
 pub fn read_text(path: &Path, most: usize) -> Result<String> {
-    let shown = path.display();
-    let failed = |error: std::io::Error| Error::config(format!("{shown} cannot be read.")).because(error);
+    text_of(open_plain(path)?, path, most)
+}
+
+/// Opens a plain file for reading.
+pub(super) fn open_plain(path: &Path) -> Result<File> {
+    let failed = |error| unreadable(path, error);
     // Asked before opening: opening a pipe that nobody writes to would wait for ever.
-    let meta = fs::metadata(path).map_err(failed)?;
-    if !meta.is_file() {
-        return Err(Error::config(format!("{shown} is not a file.")));
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::config(format!("{} is not a file.", path.display())));
     }
-    // One more than it has, so that its end is found without growing.
-    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(most).min(most) + 1);
-    let file = fs::File::open(path).map_err(failed)?;
-    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    File::open(path).map_err(failed)
+}
+
+pub(super) fn unreadable(path: &Path, why: std::io::Error) -> Error {
+    Error::config(format!("{} cannot be read.", path.display())).because(why)
+}
+
+/// The text of an open file.
+pub(super) fn text_of(file: impl Read, path: &Path, most: usize) -> Result<String> {
+    let shown = path.display();
+    // Room for all of it, mostly, so that it is read without growing.
+    let mut bytes = Vec::with_capacity(most.min(16 << 10) + 1);
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
     if bytes.len() > most {
         return Err(Error::config(format!("{shown} is larger than {most} bytes, more than is read here.")));
     }
+    utf8(bytes).map_err(|line| Error::config(format!("{shown}:{line} is not UTF-8 text.")))
+}
+
+/// Bytes as text, or the line on which they are none.
+pub(super) fn utf8(bytes: Vec<u8>) -> Result<String, usize> {
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + good.iter().filter(|it| **it == b'\n').count();
-        Error::config(format!("{shown}:{line} is not UTF-8 text."))
+        1 + good.iter().filter(|it| **it == b'\n').count()
     })
 }
 
@@ -58,38 +74,10 @@ pub fn write(path: &Path, content: &str) -> Result<()> {
     fs::write(path, content).map_err(failed)
 }
 
-/// Replaces what a file holds: all of it or nothing, keeping its mode and owner. Of a link, the file it leads to.
-pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    let shown = path.display();
-    let failed = |error: std::io::Error| Error::config(format!("{shown} cannot be written.")).because(error);
-    let target = fs::canonicalize(path).map_err(failed)?;
-    let before = fs::metadata(&target).map_err(failed)?;
-    if before.permissions().readonly() {
-        return Err(Error::config(format!("{shown} is read-only.")).hint("make it writable first"));
-    }
-    let folder = target.parent().unwrap_or_else(|| Path::new("."));
-    // Beside the target: a rename across file systems would not be one step.
-    let mut fresh = tempfile::Builder::new().prefix(".tomoda-release-").tempfile_in(folder).map_err(failed)?;
-    fresh.write_all(content).map_err(failed)?;
-    keep_owner(fresh.path(), &before);
-    fresh.as_file().set_permissions(before.permissions()).map_err(failed)?;
-    // Not synced to the disk: like git's own files it can be had again, and on a busy disk that costs more than all the rest.
-    fresh.persist(&target).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// A driver running as root leaves files to whom they belong. That it may not is no reason to stop.
-fn keep_owner(fresh: &Path, before: &fs::Metadata) {
-    use std::os::unix::fs::{MetadataExt, chown};
-    if fs::metadata(fresh).is_ok_and(|it| (it.uid(), it.gid()) != (before.uid(), before.gid())) {
-        chown(fresh, Some(before.uid()), Some(before.gid())).ok();
-    }
-}
-
 /// The kustomization that a path means: itself, or the only one in that folder.
 pub fn kustomization(path: &Path) -> Result<PathBuf> {
     let shown = path.display();
-    let meta = fs::metadata(path).map_err(|error| Error::config(format!("{shown} cannot be read.")).because(error))?;
+    let meta = fs::metadata(path).map_err(|error| unreadable(path, error))?;
     if !meta.is_dir() {
         return Ok(path.to_owned());
     }

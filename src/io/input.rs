@@ -23,5 +23,5 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
         return Err(Error::usage(format!("{shown} is larger than {} MiB.", limit >> 20)));
     }
     let bytes = if bytes.starts_with("\u{feff}".as_bytes()) { bytes.split_off(3) } else { bytes };
-    String::from_utf8(bytes).map_err(|why| Error::usage(format!("{shown} is not UTF-8 text.")).because(why))
+    super::files::utf8(bytes).map_err(|line| Error::usage(format!("{shown}, line {line}: this is not UTF-8 text.")))
 }

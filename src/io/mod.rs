@@ -19,5 +19,6 @@ pub mod names;
 pub mod probe;
 pub mod process;
 pub mod random;
+pub mod rewrite;
 pub mod signals;
 pub mod watermark;

@@ -13,7 +13,7 @@ pub struct Repository {
 impl Repository {
     /// Accepts an image name of the OCI distribution grammar, with or without a registry.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let bad = |why: &str| Err(format!("“{text}” is not an image name: {why}."));
+        let bad = |why: &str| Err(format!("“{}” is not an image name: {why}.", text.escape_debug()));
         let (first, rest) = text.split_once('/').map_or((text, None), |(first, rest)| (first, Some(rest)));
         let (registry, path) = match rest {
             Some(rest) if first.contains(['.', ':']) || first == "localhost" => (first, rest.to_owned()),
@@ -80,7 +80,7 @@ impl Tag {
         let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         match text.as_bytes() {
             [head, ..] if text.len() <= 128 && first(*head) && text.bytes().all(inner) => Ok(Self(text.to_owned())),
-            _ => Err(format!("“{text}” is not a tag that a registry accepts.")),
+            _ => Err(format!("“{}” is not a tag that a registry accepts.", text.escape_debug())),
         }
     }
 
@@ -107,7 +107,7 @@ impl Digest {
         if text.strip_prefix("sha256:").is_some_and(hex) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!("“{text}” is not a digest: sha256: and 64 lower-case hex digits are expected."))
+            Err(format!("“{}” is not a digest: sha256: and 64 lower-case hex digits are expected.", text.escape_debug()))
         }
     }
 

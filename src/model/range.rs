@@ -49,11 +49,18 @@ impl Range {
 
     /// Whether the version is inside.
     pub fn matches(&self, version: &ParsedVersion) -> bool {
-        self.groups.iter().any(|group| {
-            let pre_welcome = group.iter().any(|it| it.version.is_pre());
-            (pre_welcome || !version.is_pre()) && group.iter().all(|it| it.holds(version))
-        })
+        self.groups.iter().any(|group| (!version.is_pre() || welcomes_pre(group)) && group.iter().all(|it| it.holds(version)))
     }
+
+    /// Whether the version would be inside, were it not a pre-release that no comparator asks for.
+    pub fn only_lacks_pre(&self, version: &ParsedVersion) -> bool {
+        version.is_pre() && self.groups.iter().any(|group| !welcomes_pre(group) && group.iter().all(|it| it.holds(version)))
+    }
+}
+
+/// A pre-release in one comparator lets them into the whole group.
+fn welcomes_pre(group: &[Comparator]) -> bool {
+    group.iter().any(|it| it.version.is_pre())
 }
 
 impl fmt::Display for Range {

@@ -15,7 +15,7 @@ pub fn log(log: &Log, out: &Out) {
         out.note(format!("Record {} was seen here before, and the branch ends before it. Run `tomoda-release ledger verify`.", lost.seq));
     }
     for entry in &log.entries {
-        out.text(told(entry, Detail::Brief, out.colour()));
+        out.painted(&told(entry, Detail::Brief, out.colour()));
     }
     if log.entries.is_empty() {
         out.text("The ledger has no records yet.");
@@ -26,7 +26,7 @@ pub fn log(log: &Log, out: &Out) {
 
 /// `ledger show`.
 pub fn show(entry: &Entry, out: &Out) {
-    out.text(told(entry, Detail::Whole, out.colour()));
+    out.painted(&told(entry, Detail::Whole, out.colour()));
     if let Some(statement) = &entry.statement {
         out.text(format!("\n{statement:#}"));
     }
@@ -38,7 +38,7 @@ pub fn show(entry: &Entry, out: &Out) {
 /// `ledger verify`.
 pub fn verified(report: &Report, out: &Out) {
     for finding in report.findings.iter().take(SHOWN) {
-        out.text(format!("{}  {}  {}", paint(out.colour(), "31", &place(finding)), finding.kind, plain(&finding.what)));
+        out.painted(&format!("{}  {}  {}", paint(out.colour(), "31", &place(finding)), finding.kind, plain(&finding.what)));
     }
     if report.findings.len() > SHOWN {
         out.text(format!("… and {} more; --output json lists them all.", report.findings.len() - SHOWN));
@@ -48,7 +48,7 @@ pub fn verified(report: &Report, out: &Out) {
         true => paint(out.colour(), "32", "The ledger is whole"),
         false => paint(out.colour(), "31", &format!("The ledger did not pass, {}", count(report.findings.len(), "finding"))),
     };
-    out.text(format!("{verdict}: {} checked.{head}", count(usize::try_from(report.records).unwrap_or(usize::MAX), "record")));
+    out.painted(&format!("{verdict}: {} checked.{head}", count(usize::try_from(report.records).unwrap_or(usize::MAX), "record")));
     out.json(&json!({
         "ok": report.ok(),
         "records": report.records,
@@ -234,14 +234,9 @@ fn first_step(first: &Step) -> String {
     }
 }
 
-/// What others wrote, on one line and without anything a terminal would obey.
+/// What others wrote, on one line and harmless.
 fn plain(text: &str) -> String {
-    let harmless = |it: char| match it {
-        '\n' | '\t' => ' ',
-        it if it.is_control() || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => '\u{fffd}',
-        it => it,
-    };
-    text.chars().map(harmless).collect()
+    super::harmless(&text.replace(['\n', '\t'], " ")).into_owned()
 }
 
 fn paint(colour: bool, code: &str, text: &str) -> String {

@@ -14,6 +14,7 @@ pub mod status;
 pub use progress::Progress;
 pub use question::confirm;
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +49,13 @@ impl Out {
 
     /// Prints text for people; nothing when programs read the result.
     pub fn text(&self, text: impl std::fmt::Display) {
+        if !self.json {
+            print_or_end(&format!("{}\n", harmless(&text.to_string())));
+        }
+    }
+
+    /// As [`Out::text`], for text that has colours of our own: what others wrote in it has to be harmless already.
+    fn painted(&self, text: &str) {
         if !self.json {
             print_or_end(&format!("{text}\n"));
         }
@@ -84,11 +92,29 @@ impl Out {
 
 /// A line on standard error. One that nobody can read (`2>&-`) is not a failure either.
 fn say(text: &dyn std::fmt::Display) {
-    writeln!(std::io::stderr(), "{text}").ok();
+    writeln!(std::io::stderr(), "{}", harmless(&text.to_string())).ok();
+}
+
+/// Text without anything a terminal would obey. Commits, tags and files are written by others: none of them may hide a line of a plan.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let obeyed =
+        |it: char| (it.is_control() && !matches!(it, '\n' | '\t')) || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.contains(obeyed) { text.replace(obeyed, "\u{fffd}").into() } else { text.into() }
 }
 
 /// A reader that went away (`| head`) is not a failure.
 fn print_or_end(text: &str) {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_cannot_paint_or_move_the_cursor() {
+        assert_eq!(harmless("a\u{1b}[2Jb\r\nc\u{202e}\td"), "a\u{fffd}[2Jb\u{fffd}\nc\u{fffd}\td");
+        assert!(matches!(harmless("one\n\ttwo ünïcode ☃"), Cow::Borrowed(_)));
+    }
 }

@@ -61,7 +61,7 @@ impl Progress {
 
     /// Says what is under way, where there is a spinner to say it.
     pub fn wait(&self, message: &str) {
-        self.spinner.set_message(message.lines().next().unwrap_or_default().to_owned());
+        self.spinner.set_message(super::harmless(message.lines().next().unwrap_or_default()).into_owned());
     }
 
     /// Says something that is no news of the run.

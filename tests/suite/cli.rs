@@ -424,6 +424,20 @@ fn a_ledger_that_is_damaged_stops_every_command() {
 }
 
 #[test]
+fn a_ledger_that_never_was_does_not_pass_and_nobody_is_blamed() {
+    let dir = tempfile::tempdir().unwrap();
+    git(dir.path(), &["init", "-q", "--bare", "empty.git"]);
+    let url = format!("file://{}", dir.path().join("empty.git").display());
+    let trusted = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFfaSioIMECOdJrN3DBY6fLW6PhNT6d2nRlgcyaeNOKR";
+    let mut command = std::process::Command::new(BINARY);
+    crate::support::world::clean(&mut command, dir.path());
+    let output = command.args(["ledger", "verify", "--repo", &url, "--trusted", trusted]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("The first bump or promote begins a ledger") && !said.contains("who wrote"), "{said}");
+}
+
+#[test]
 fn a_tag_that_stands_elsewhere_is_counted_from_or_left_alone() {
     let stage = Stage::proved();
     let clone = stage.dir.path().join("app");

@@ -109,9 +109,24 @@ fn a_list_is_read_in_every_form_and_its_mistakes_come_together() {
     }
     let output = explain(&["--newest", "semvar"], "a yesterday\nb 2025-01-01T00:00:00Z sha256:1\nc 2025-01-01T00:00:00Z x y\n");
     let said = String::from_utf8_lossy(&output.stderr);
+    let unknown = explain(&["--newest", "semver"], r#"[{"tag":"1.0.0","size":1},{"name":"1.0.0"}]"#);
+    let unknown = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.contains("item 1: there is no “size”") && unknown.contains("item 2: there is no “name”"), "{unknown}");
     for part in ["line 1: “yesterday”", "line 2: “sha256:1”", "line 3: “x”", "Did you mean semver?"] {
         assert!(said.contains(part), "{part} is missing in {said}");
     }
+}
+
+#[test]
+fn a_pre_release_is_told_whether_its_kind_or_its_number_is_the_reason() {
+    let why = |range: &str| {
+        let result = stdout_json(&explain(&["--newest", "semver", "--range", range], "2.1.0-rc.1\n1.0.0\n"));
+        let others = result["others"].as_array().unwrap().clone();
+        others.into_iter().find(|it| it["tag"] == "2.1.0-rc.1").unwrap()["reason"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(why(">=1"), "2.1.0-rc.1 is a pre-release, which >=1 does not let in.");
+    assert_eq!(why(">=1-0, <2"), "2.1.0-rc.1 is outside of >=1-0, <2.");
+    assert_eq!(why("1.x || 1.0.0-0"), "2.1.0-rc.1 is outside of 1.x || 1.0.0-0.");
 }
 
 /// Commits are letters; a line is `commit: parents`, children first.

@@ -196,7 +196,12 @@ fn a_shallow_clone_is_refused_and_nothing_is_guessed() {
 fn what_is_wrong_with_the_input_is_said() {
     let elsewhere = tempfile::tempdir().unwrap();
     let empty = Repo::new();
-    let (elsewhere, empty) = (elsewhere.path().to_str().unwrap(), empty.path().to_str().unwrap());
+    let (one, longer) = (Repo::new(), Repo::new());
+    one.commit("fix: a");
+    std::fs::remove_dir_all(longer.path().join(".git")).unwrap();
+    longer.git(&["init", "--quiet", "--object-format=sha256"]);
+    let [elsewhere, empty, one, longer] = [elsewhere.path(), empty.path(), one.path(), longer.path()].map(|it| it.to_str().unwrap());
+    let mixed = r#"[{"sha":"abc"},{"sha":"abc","msg":null}]"#;
     let short = r#"[{"sha":"abc","msg":"fix: a"},{"sha":"def","msg":"fix: b"}]"#;
     for (args, input, says) in [
         (vec!["--repo", elsewhere], "", "not in a git repository"),
@@ -205,6 +210,11 @@ fn what_is_wrong_with_the_input_is_said() {
         (vec!["--messages", "-", "--previous", "v1.2"], "[]", "--previous “v1.2” is not a version such as v1.2.3"),
         (vec!["--messages", "-", "--previous", "v1.2.3"], "{", "not a JSON list"),
         (vec!["--messages", "-", "--previous", "v1.2.3"], short, "commit 2: “def” is not a full git object id"),
+        (vec!["--messages", "-", "--previous", "v1.2.3"], mixed, "commit 1: missing field `msg`"),
+        (vec!["--messages", "-", "--previous", "v1.2.3"], mixed, "commit 2: invalid type: null"),
+        (vec!["--messages", "-", "--previous", "v1", "--initial", "x"], "{", "3 problems"),
+        (vec!["--repo", one, "--commit", "abc"], "", "names no commit of this repository: an abbreviated id"),
+        (vec!["--repo", longer], "", "cannot be opened"),
         (vec!["--messages", "-", "--repo", "."], "[]", "cannot be used with"),
         (vec!["--messages", "/nonexistent"], "", "/nonexistent cannot be read"),
         (vec!["--tag-template", "v"], "", "{version} exactly once"),
@@ -229,6 +239,14 @@ fn text_tells_version_level_and_every_commit() {
                          └ BREAKING CHANGE: c
     warning: A breaking change below 1.0.0 raises the minor number. 1.0.0 is a decision, not a count.
     ");
+}
+
+#[test]
+fn a_commit_cannot_paint_or_hide_a_line_of_what_is_told() {
+    let messages = json!([{ "sha": "a".repeat(40), "msg": "fix: a\u{1b}[2K\rfeat!: b\u{202e}", "merge": false }]);
+    let output = tool(&["next-version", "--messages", "-", "--previous", "v1.0.0"], &messages.to_string());
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("fix: a\u{fffd}[2K\u{fffd}feat!: b\u{fffd}"), "{told:?}");
 }
 
 proptest! {

@@ -14,6 +14,9 @@ pub(super) struct TagList {
     pub(super) impossible: Vec<(String, String)>,
 }
 
+/// What an object of the list may say.
+const KEYS: [&str; 3] = ["tag", "uploaded", "digest"];
+
 /// A list, or what a registry answers to `tags/list`.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -45,7 +48,6 @@ enum Item {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Wire {
     tag: String,
     #[serde(default)]
@@ -96,6 +98,10 @@ impl TagList {
     }
 
     fn item(&mut self, item: serde_json::Value, place: &str, problems: &mut Vec<String>) {
+        if let Some(key) = item.as_object().and_then(|it| it.keys().find(|it| !KEYS.contains(&it.as_str()))) {
+            problems.push(format!("{place}: there is no “{key}” here; an object has {}.", KEYS.join(", ")));
+            return;
+        }
         match serde_json::from_value(item) {
             Ok(Item::Name(tag)) => self.add(&tag, None, None, place, problems),
             Ok(Item::Full(it)) => self.add(&it.tag, it.uploaded.as_deref(), it.digest.as_deref(), place, problems),

@@ -114,7 +114,7 @@ pub fn next_version(previous: Option<Version>, initial: Option<Version>, commits
     let Some(before) = previous else {
         let next = initial.ok_or_else(|| {
             Error::refused("There is no release before this one, so the next version cannot be counted from it.")
-                .hint("Say what the first version is: --initial v0.1.0 here, or app.initial in the pipeline file.")
+                .hint("If there are releases, fetch their tags (git fetch --tags); if not, say what the first version is: --initial v0.1.0 here, or app.initial in the pipeline file.")
         })?;
         return Ok(Next { previous, next, level: None, commits, warnings });
     };

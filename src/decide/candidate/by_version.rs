@@ -33,7 +33,7 @@ impl Order for Versions<'_> {
         let version = self.key(image.tag.as_str()).and_then(|key| ParsedVersion::parse(&key, self.form)).map_err(Unranked::NotMeant)?;
         if self.range.matches(&version) {
             Ok(version)
-        } else if version.is_pre() {
+        } else if self.range.only_lacks_pre(&version) {
             Err(Unranked::NotMeant(format!("{version} is a pre-release, which {} does not let in.", self.range)))
         } else {
             Err(Unranked::NotMeant(format!("{version} is outside of {}.", self.range)))

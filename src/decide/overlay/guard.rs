@@ -3,7 +3,7 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::layout::{comments, line_start};
+use super::layout::{Layout, comments, line_start};
 use super::plan::{Planned, Target};
 use super::splice::Splice;
 use super::strict;
@@ -30,6 +30,12 @@ pub(super) fn comments_stay(file: &str, text: &str, splices: &[Splice]) -> Resul
         inside.any(|it| !splice.text.contains(&text[it.clone()]))
     };
     if splices.iter().any(lost) { Err(refused(file, "a comment would be lost")) } else { Ok(()) }
+}
+
+/// Where everything stands in a text that is edited in part.
+pub(super) fn reread(file: &str, edited: &str) -> Result<Layout> {
+    let strict = strict::read(file, edited).map_err(|error| refused(file, &error.chain()))?;
+    Layout::read(file, edited, &strict)
 }
 
 fn refused(file: &str, why: &str) -> Error {

@@ -23,6 +23,10 @@ pub use argument::parse as parse_argument;
 pub use entries::{entries, find};
 pub use strict::MAX_BYTES;
 
+use layout::Layout;
+use plan::{Planned, Target};
+use splice::Splice;
+
 /// One entry of `images`, as it stands in the file. An empty or null field is `None`: kustomize ignores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -98,17 +102,32 @@ pub fn edit(file: &str, text: &str, edits: &[Edit]) -> Result<Edited> {
 pub fn edit_or_problems(file: &str, text: &str, edits: &[Edit]) -> Result<Edited, Vec<Error>> {
     let one = |error| vec![error];
     let before = strict::read(file, text).map_err(one)?;
-    let layout = layout::Layout::read(file, text, &before).map_err(one)?;
+    let layout = Layout::read(file, text, &before).map_err(one)?;
     let present = entries::from_parts(file, text, &before, &layout)?;
     let plan = plan::plan(file, text, &layout, &present, &before, edits)?;
     if plan.is_empty() {
         return Ok(Edited { text: text.to_owned(), changes: Vec::new() });
     }
-    let splices = splice::splices(text, &layout, &plan);
-    guard::comments_stay(file, text, &splices).map_err(one)?;
-    let edited = splice::patch(text, splices);
+    let edited = apply(file, text, &layout, &plan).map_err(one)?;
     guard::check(file, &before, &plan, &edited.text).map_err(one)?;
     Ok(edited)
+}
+
+/// Edits the entries that are there, then adds the new ones behind what became of the last of them.
+fn apply(file: &str, text: &str, layout: &Layout, plan: &[Planned]) -> Result<Edited> {
+    let patched = |text: &str, splices: Vec<Splice>| {
+        guard::comments_stay(file, text, &splices)?;
+        Ok(splice::patch(text, splices))
+    };
+    let (created, present): (Vec<&Planned>, Vec<&Planned>) = plan.iter().partition(|it| it.target == Target::New);
+    let edited = patched(text, splice::splices(text, layout, &present))?;
+    if created.is_empty() {
+        return Ok(edited);
+    }
+    let moved = if present.is_empty() { None } else { Some(guard::reread(file, &edited.text)?) };
+    let layout = moved.as_ref().unwrap_or(layout);
+    let more = patched(&edited.text, vec![create::splice(&edited.text, layout, &created)])?;
+    Ok(Edited { text: more.text, changes: [edited.changes, more.changes].concat() })
 }
 
 /// The names of an entry's fields, in the order in which they are written.

@@ -90,6 +90,9 @@ fn merge(edits: &[Edit]) -> (Vec<Edit>, Vec<Error>) {
                 (_, Field::Keep) => {}
                 (Field::Keep, _) => *ours = theirs.clone(),
                 (a, b) if a == b => {}
+                // “app:v2 app@sha256:…”: the tag alone would take the old digest away; here is the new one.
+                (Field::Set(_), Field::Remove) => {}
+                (Field::Remove, Field::Set(_)) => *ours = theirs.clone(),
                 _ => problems.push(Error::usage(format!("{} is asked for twice, with a different {name} each time.", edit.image))),
             }
         }
@@ -177,8 +180,12 @@ fn objection(edit: &Edit, entry: &Entry, item: &Item, fields: &[Wanted]) -> Opti
     if let Some(why) = item.shared {
         return Some(("", why.to_owned()));
     }
-    if item.pair("tagSuffix").is_some() {
-        return Some(("tagSuffix", "its “tagSuffix” changes the tag that is set".to_owned()));
+    let pinned = match &edit.digest {
+        Field::Keep => entry.digest.is_some(),
+        wanted => matches!(wanted, Field::Set(_)),
+    };
+    if pinned && item.pair("tagSuffix").is_some() {
+        return Some(("tagSuffix", "its “tagSuffix” and a digest contradict each other: the digest decides what runs".to_owned()));
     }
     let new_name = match &edit.new_name {
         Field::Keep => entry.new_name.as_deref(),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::layout::{Form, Item, Layout, Pair, column, line_break, line_end, line_start, own_indent};
 use super::plan::{Planned, Target, Wanted};
 use super::quote::render;
-use super::{Change, Edited, FIELDS, create, line_at};
+use super::{Change, Edited, FIELDS, line_at};
 
 /// One replacement of bytes, and the changes it makes. An empty range inserts.
 #[derive(Debug)]
@@ -15,17 +15,13 @@ pub(super) struct Splice {
     pub changes: Vec<Change>,
 }
 
-/// The edits of the text, in its order. The lines of their changes are those of the text.
-pub(super) fn splices(text: &str, layout: &Layout, plan: &[Planned]) -> Vec<Splice> {
+/// The edits of entries that are there, in the order of the text. The lines of their changes are those of the text.
+pub(super) fn splices(text: &str, layout: &Layout, plan: &[&Planned]) -> Vec<Splice> {
     let mut splices: Vec<Splice> = Vec::new();
     for planned in plan {
         let Target::Entry(index) = planned.target else { continue };
         let item = &layout.items[index];
         splices.extend(planned.fields.iter().map(|it| one(text, item, planned, it)));
-    }
-    let created: Vec<&Planned> = plan.iter().filter(|it| it.target == Target::New).collect();
-    if !created.is_empty() {
-        splices.push(create::splice(text, layout, &created));
     }
     // Insertions go before a removal that begins at the same byte; the sort keeps the order of insertions.
     splices.sort_by_key(|it| (it.at.start, it.at.end));

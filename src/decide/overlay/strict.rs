@@ -42,10 +42,29 @@ fn unreadable(file: &str, text: &str, error: &serde_yaml::Error) -> Error {
     if let Some(line) = first_template(text) {
         return template(file, line);
     }
-    let at = error.location().map_or_else(|| file.to_owned(), |it| format!("{file}:{}", it.line()));
     let said = error.to_string();
     let what = said.split(" at line ").next().unwrap_or(&said);
+    let line = error.location().map(|it| line(text, what, &it));
+    let at = line.map_or_else(|| file.to_owned(), |it| format!("{file}:{it}"));
     Error::config(format!("{at} is not strict YAML: {what}."))
+}
+
+/// The line of the mistake. The reader names where a mapping with a repeated key begins, and line 1 for a character that cannot be.
+fn line(text: &str, what: &str, at: &serde_yaml::Location) -> usize {
+    if let Some(byte) = what.rsplit_once(" at position ").and_then(|it| it.1.parse::<usize>().ok()) {
+        return 1 + text.as_bytes().iter().take(byte).filter(|it| **it == b'\n').count();
+    }
+    let key = what.split_once("duplicate entry with key ").map(|it| it.1.trim_matches('"'));
+    let repeats = |key: &str| {
+        let here = |line: &str| {
+            let rest = line.chars().skip(at.column().saturating_sub(1)).collect::<String>();
+            let rest = rest.trim_start_matches(['"', '\'']).strip_prefix(key).map(|it| it.trim_start_matches(['"', '\'']).to_owned());
+            rest.is_some_and(|it| it.trim_start().starts_with(':'))
+        };
+        let lines = text.lines().enumerate().skip(at.line().saturating_sub(1)).filter(|(_, it)| here(it));
+        lines.map(|(at, _)| at + 1).nth(1)
+    };
+    key.and_then(repeats).unwrap_or(at.line())
 }
 
 fn template(file: &str, line: usize) -> Error {

@@ -29,8 +29,10 @@ pub fn open(dir: &Path) -> Result<Repository> {
         let error = Error::usage(format!("{} is not in a git repository.", dir.display()));
         if why.code() == ErrorCode::Owner {
             error.hint("The folder belongs to another user; git says how to trust it: git config --global --add safe.directory.")
-        } else {
+        } else if why.code() == ErrorCode::NotFound {
             error.hint("Name a clone with --repo.")
+        } else {
+            Error::usage(format!("The git repository of {} cannot be opened.", dir.display())).because(why.message().to_owned())
         }
     })
 }
@@ -49,6 +51,9 @@ pub fn resolve(repo: &Repository, revision: &str) -> Result<CommitId> {
     let bad = |sentence: String, why: git2::Error| Error::usage(sentence).because(why.message().to_owned());
     let object = repo.revparse_single(revision).map_err(|why| match why.code() {
         ErrorCode::NotFound | ErrorCode::UnbornBranch if revision == "HEAD" => bad("The repository has no commits.".to_owned(), why),
+        ErrorCode::Ambiguous if why.message().contains("too short") => {
+            Error::usage(format!("“{revision}” names no commit of this repository: an abbreviated id has at least four digits."))
+        }
         ErrorCode::Ambiguous => bad(format!("“{revision}” is ambiguous: several objects begin with it. Write more digits."), why),
         _ => bad(format!("“{revision}” names no commit of this repository."), why),
     })?;

@@ -93,6 +93,41 @@ fn mode_is_kept_and_an_idle_run_does_not_touch_the_file() {
 }
 
 #[test]
+fn writers_of_one_file_take_turns() {
+    let entry = |n: usize| format!("- name: app{n}\n  newTag: v1\n");
+    let work = folder_with(&format!("images:\n{}", (0..8).map(entry).collect::<String>()));
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..8)
+            .map(|n| {
+                (
+                    n,
+                    scope.spawn({
+                        let work = &work;
+                        move || set_image(work.path(), &[".", &format!("app{n}:v2")])
+                    }),
+                )
+            })
+            .collect();
+        for (n, it) in all {
+            let out = it.join().unwrap();
+            assert!(out.status.success(), "{n}: {}", said(&out.stderr));
+        }
+    });
+    assert_eq!(read(work.path()).matches("newTag: v2").count(), 8, "{}", read(work.path()));
+}
+
+#[test]
+fn a_file_of_two_names_has_one_content_afterwards() {
+    let work = folder_with(PLAIN);
+    let other = work.path().join("other.yaml");
+    fs::hard_link(work.path().join("kustomization.yaml"), &other).unwrap();
+    assert!(set_image(work.path(), &[".", "app:v22"]).status.success());
+    assert!(set_image(work.path(), &[".", "app:v3"]).status.success());
+    assert_eq!(read(work.path()), PLAIN.replace("v1", "v3"));
+    assert_eq!(fs::read_to_string(other).unwrap(), PLAIN.replace("v1", "v3"));
+}
+
+#[test]
 fn a_link_is_followed_but_not_out_of_the_repository() {
     let outside = folder_with(PLAIN);
     let repository = tempfile::tempdir().unwrap();
