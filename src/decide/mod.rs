@@ -21,7 +21,7 @@ pub mod survey;
 mod version_files;
 mod wants;
 
-pub use gates::gates_of;
+pub use gates::{gates_of, gates_to_look_at};
 pub use goal::{Decision, Goal};
 pub use next::next;
 pub use plan_bump::plan_hash;

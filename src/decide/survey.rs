@@ -2,8 +2,8 @@
 
 use super::candidate::{self, Choice, Facts};
 use super::pins::{Pinned, pins};
-use super::{AppWants, GateWants, Wants, gates_of};
-use crate::model::{ApplicationSeen, Environment, OpenRun, Pin, Pipeline, Proved, Seen, Sighting, Source, WorkloadSeen};
+use super::{AppWants, GateWants, Wants, gates_to_look_at};
+use crate::model::{ApplicationSeen, Environment, OpenRun, Pin, Pipeline, Proved, Repository, Seen, Sighting, Source, WorkloadSeen};
 
 /// Where one environment stands. What could not be seen says why.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Standing {
 pub struct ComponentStanding {
     /// Its name.
     pub component: String,
+    /// The image it is.
+    pub repository: Repository,
     /// The newest candidate of an environment that follows tags, or why there is none.
     pub newest: Option<Result<String, String>>,
     /// What the overlay says.
@@ -52,9 +54,9 @@ pub fn wants(environment: &Environment) -> Wants {
     Wants { overlays: vec![(environment.name.clone(), None)], listings, app, ..Wants::default() }
 }
 
-/// What to look at in the cluster, once the overlay is known.
+/// What to look at in the cluster, once the overlay is known. An overlay that cannot be read tells the survey so itself.
 pub fn cluster_wants(environment: &Environment, seen: &Sighting) -> Option<GateWants> {
-    gates_of(environment, seen).ok()
+    gates_to_look_at(environment, seen).ok()
 }
 
 /// Where the environment stands, by what was seen of it.
@@ -75,6 +77,7 @@ pub fn survey(pipeline: &Pipeline, environment: &Environment, seen: &Sighting, c
     let drift = proved.filter(|_| open.is_none()).map_or(Vec::new(), |it| drift(&pinned, it));
     let components = pinned.into_iter().map(|it| ComponentStanding {
         component: it.component.to_string(),
+        repository: it.repository.clone(),
         newest: newest(environment, it.component, &it.pin, seen),
         workloads: workloads(pipeline, it.component, cluster),
         wanted: it.pin,

@@ -196,7 +196,7 @@ async fn look_at_gates(live: &mut Live, wants: &GateWants, seen: &mut Sighting) 
 async fn look_at_cluster(live: &mut Live, environment: &Environment, wants: &GateWants, seen: &mut Sighting) -> Result<()> {
     let pipeline = live.pipeline.clone();
     let names: Vec<_> =
-        wants.images.iter().filter_map(|it| pipeline.component(&it.component)).flat_map(|it| it.workloads.clone()).collect();
+        environment.images().iter().filter_map(|(it, _)| pipeline.component(it)).flat_map(|it| it.workloads.clone()).collect();
     let cluster = live.clients.cluster().await?;
     let applications =
         environment.applications().map(|(name, namespace)| async move { (name.clone(), argo::fetch(cluster, namespace, name).await) });

@@ -3,7 +3,7 @@
 //! A tag that was cut cannot be taken back, so a missing permission or a wrong address has to show before it.
 
 use super::{Live, look};
-use crate::decide::{BuildWants, Wants, gates_of};
+use crate::decide::{BuildWants, Wants, gates_to_look_at};
 use crate::error::{Error, Kind, Result};
 use crate::io::{clock, credentials};
 use crate::model::{EnvName, Seen, Sighting, Source, Unseen};
@@ -14,7 +14,7 @@ pub(super) async fn check(live: &mut Live, name: &EnvName) -> Result<()> {
     let pipeline = live.pipeline.clone();
     let Some(environment) = pipeline.environment(name) else { return Err(Error::bug(format!("There is no environment {name}."))) };
     let overlay = look::look(live, &Wants { overlays: vec![(name.clone(), None)], ..Wants::default() }).await?;
-    let gates = gates_of(environment, &overlay)?;
+    let gates = gates_to_look_at(environment, &overlay)?;
     let mut wants = Wants::default();
     if matches!(environment.source, Source::Release(_)) {
         wants.digests = gates.images.iter().map(|it| (it.repository.clone(), it.tag.clone())).collect();
@@ -27,9 +27,12 @@ pub(super) async fn check(live: &mut Live, name: &EnvName) -> Result<()> {
     }
     wants.gates = Some(gates);
     let seen = look::look(live, &wants).await?;
-    let others = seen.applications.iter().filter_map(|(name, it)| verify::follows_another(name, it.known()?, &environment.overlay));
-    if let Some(why) = others.reduce(|all, it| format!("{all} {it}")) {
-        return Err(Error::config(why).hint("Nothing was begun. Check `argocd.application` and `overlay` in the pipeline."));
+    let (overlay, images) = (Some(&environment.overlay), environment.images());
+    let repositories = || images.iter().map(|(_, repository)| *repository);
+    let wrong = seen.applications.iter().filter_map(|(name, it)| verify::misdirected(name, it.known()?, overlay, repositories()));
+    if let Some(why) = wrong.reduce(|all, it| format!("{all} {it}")) {
+        return Err(Error::config(why)
+            .hint("Nothing was begun. The Application and the pipeline's `argocd.application` and `overlay` have to agree."));
     }
     let problems = problems(&seen);
     let Some(kind) = problems.iter().map(|it| it.kind).max_by_key(|it| weight(*it)) else { return Ok(()) };

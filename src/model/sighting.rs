@@ -271,6 +271,8 @@ pub struct ApplicationSeen {
     pub resource_version: String,
     /// The value of the refresh annotation, while a refresh is asked for.
     pub refresh: Option<String>,
+    /// Whether Argo CD is told to leave it alone: the annotation `argocd.argoproj.io/skip-reconcile`.
+    pub skipped: bool,
     /// The repository, branch and path it follows.
     pub source: Option<(String, String, String)>,
     /// `status.sync.status`.
@@ -295,12 +297,25 @@ pub struct ApplicationSeen {
     pub conditions: Vec<ConditionSeen>,
     /// Whether sync is automated.
     pub automated: bool,
-    /// `status.summary.images`.
+    /// Whether what was changed in the cluster is put right again: `spec.syncPolicy.automated.selfHeal`.
+    pub heals: bool,
+    /// The images of its pods: `status.summary.images`.
     pub images: Vec<String>,
+    /// The images that the Application itself puts in place of the overlay's: `kustomize.images` of its source.
+    pub overrides: Vec<String>,
+    /// The resources that are not as git has them, as `kind name`; those that git has no longer say so.
+    pub out_of_sync: Vec<String>,
     /// How the observed revision relates to ours: filled in by the look, which has the git history.
     pub contains_ours: Option<bool>,
     /// Whether the overlay at the observed revision still holds our images; only asked where it is not our commit.
     pub holds_our_images: Option<bool>,
+}
+
+impl ApplicationSeen {
+    /// Its conditions that are errors.
+    pub fn errors(&self) -> impl Iterator<Item = &ConditionSeen> {
+        self.conditions.iter().filter(|it| it.is_error())
+    }
 }
 
 /// An Argo CD operation.
@@ -331,6 +346,13 @@ pub struct ConditionSeen {
     pub kind: String,
     /// `message`.
     pub message: String,
+}
+
+impl ConditionSeen {
+    /// As Argo CD has it: warnings are not errors.
+    pub fn is_error(&self) -> bool {
+        self.kind.ends_with("Error")
+    }
 }
 
 /// A Deployment, as its object says.

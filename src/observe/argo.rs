@@ -11,6 +11,8 @@ use crate::model::{ApplicationName, ApplicationSeen, Ask, Asked, ConditionSeen, 
 
 /// The annotation that asks for a comparison; the controller takes it away with the answer.
 const REFRESH: &str = "argocd.argoproj.io/refresh";
+/// The annotation that tells the controller to leave an Application alone.
+const SKIP: &str = "argocd.argoproj.io/skip-reconcile";
 const API: &str = "argoproj.io/v1alpha1";
 
 /// Looks at one Application.
@@ -47,10 +49,12 @@ pub fn read(object: &Value) -> Result<ApplicationSeen, String> {
     let source = Source::of(object);
     let status = &object["status"];
     let operation = &object["operation"];
-    let refresh = object.pointer("/metadata/annotations").and_then(|it| it.get(REFRESH));
+    let annotation = |name: &str| object.pointer("/metadata/annotations").and_then(|it| it.get(name));
+    let refresh = annotation(REFRESH);
     Ok(ApplicationSeen {
         resource_version,
         refresh: refresh.map(|it| it.as_str().unwrap_or_default().to_owned()),
+        skipped: annotation(SKIP).is_some_and(|it| it == "true"),
         source: source.parts(),
         sync: text(status, "/sync/status"),
         revision: source.revision(&status["sync"]),
@@ -63,7 +67,10 @@ pub fn read(object: &Value) -> Result<ApplicationSeen, String> {
         operation: read_operation(&status["operationState"], &source)?,
         conditions: status["conditions"].as_array().into_iter().flatten().map(read_condition).collect(),
         automated: object.pointer("/spec/syncPolicy/automated").is_some_and(|it| it.is_object() && it["enabled"] != false),
-        images: status.pointer("/summary/images").and_then(Value::as_array).into_iter().flatten().filter_map(owned).collect(),
+        heals: object.pointer("/spec/syncPolicy/automated/selfHeal").is_some_and(|it| it == true),
+        images: texts(status.pointer("/summary/images")),
+        overrides: texts(source.value.pointer("/kustomize/images")),
+        out_of_sync: status["resources"].as_array().into_iter().flatten().filter_map(out_of_sync).collect(),
         contains_ours: None,
         holds_our_images: None,
     })
@@ -121,6 +128,13 @@ fn read_operation(state: &Value, source: &Source<'_>) -> Result<Option<Operation
     }))
 }
 
+/// A resource that is not as git has it.
+fn out_of_sync(it: &Value) -> Option<String> {
+    let name = format!("{} {}", text(it, "/kind")?, text(it, "/name")?);
+    let gone = if it["requiresPruning"] == true { ", which git has no longer" } else { "" };
+    (it["status"] == "OutOfSync").then(|| format!("{name}{gone}"))
+}
+
 fn read_condition(it: &Value) -> ConditionSeen {
     ConditionSeen { kind: text(it, "/type").unwrap_or_default(), message: text(it, "/message").unwrap_or_default() }
 }
@@ -128,6 +142,11 @@ fn read_condition(it: &Value) -> ConditionSeen {
 /// A text that is there and not empty: Go writes absent texts as empty ones.
 fn text(object: &Value, pointer: &str) -> Option<String> {
     object.pointer(pointer).and_then(owned)
+}
+
+/// The texts of a list.
+fn texts(list: Option<&Value>) -> Vec<String> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(owned).collect()
 }
 
 fn owned(value: &Value) -> Option<String> {

@@ -9,15 +9,19 @@ use jiff::Timestamp;
 
 use super::Expected;
 use super::handshake::{Activity, Handshake};
+use super::misdirected::misdirected;
 use super::patience::elapsed;
 use super::wording::{passing, quoted, spoken};
-use crate::model::{ApplicationName, ApplicationSeen, CommitId, ConditionSeen, Evidence, OperationSeen, RepoPath, Seen, Verdict};
+use crate::model::{ApplicationName, ApplicationSeen, CommitId, ConditionSeen, Evidence, OperationSeen, Seen, Verdict};
 
 /// After how long it is told where to look for what an Application waits for.
 const LASTING: Duration = Duration::from_secs(60);
 
 /// After how long a request counts as unanswered.
 const UNANSWERED: Duration = Duration::from_secs(30);
+
+/// How many resources are named at most.
+const NAMED: usize = 3;
 
 /// Judges one Application.
 pub(super) fn judge(
@@ -44,14 +48,6 @@ pub(super) fn judge(
         Verdict::Waiting { why, .. } => Verdict::Waiting { why, ask: handshake.request(name, namespace, app, now) },
         verdict => verdict,
     }
-}
-
-/// What is wrong with an Application that applies another folder than the overlay: waiting for it would prove nothing.
-pub fn follows_another(name: &ApplicationName, app: &ApplicationSeen, overlay: &RepoPath) -> Option<String> {
-    let (_, _, path) = app.source.as_ref()?;
-    let path = path.trim_start_matches("./").trim_end_matches('/');
-    (path != overlay.as_str())
-        .then(|| format!("The Application {name} follows {path}, not {overlay}: the gate names the wrong Application."))
 }
 
 /// How the revision that Argo CD compared with relates to our commit.
@@ -96,24 +92,27 @@ struct Look<'a> {
 impl Look<'_> {
     /// The first thing that stands against "ready", in the order in which a person should hear of it.
     fn objection(&self) -> Option<Verdict> {
-        self.follows_another_overlay()
+        self.is_misdirected()
             .or_else(|| self.is_replaced())
             .or_else(|| self.our_operation_failed())
             .or_else(|| self.is_not_compared_since_our_push())
-            .or_else(|| self.app.conditions.iter().find_map(|it| self.error_condition(it)))
+            .or_else(|| self.app.errors().find_map(|it| self.error_condition(it)))
             .or_else(|| self.is_blocked())
             .or_else(|| self.compares_with_something_else())
             .or_else(|| self.is_not_synced())
             .or_else(|| self.is_not_healthy())
             .or_else(|| self.is_not_settled())
+            .or_else(|| self.runs_something_else())
     }
 
-    fn follows_another_overlay(&self) -> Option<Verdict> {
-        follows_another(self.name, self.app, self.expected.overlay?).map(failed)
+    fn is_misdirected(&self) -> Option<Verdict> {
+        let images = self.expected.images.iter().map(|it| &it.repository);
+        misdirected(self.name, self.app, self.expected.overlay, images).map(failed)
     }
 
     fn is_replaced(&self) -> Option<Verdict> {
-        (self.standing == Standing::Replaced).then(|| Verdict::Superseded { by: self.revision().to_owned() })
+        (self.standing == Standing::Replaced)
+            .then(|| Verdict::Superseded { by: format!("commit {}, which holds other images", short(self.revision())) })
     }
 
     /// An operation at our revision that ended badly, or whose last try did. What was applied after it makes it history.
@@ -140,12 +139,15 @@ impl Look<'_> {
         if self.standing == Standing::Holds || self.handshake.answered() {
             return None;
         }
-        let errors: String = self.app.conditions.iter().filter(|it| is_error(it)).map(|it| format!(" From before: {}", told(it))).collect();
+        let errors: String = self.app.errors().map(|it| format!(" From before: {}", told(it))).collect();
         Some(waiting(format!("Argo CD has not looked at {} since our push; {}{errors}", self.name, self.asked())))
     }
 
     /// How the request for a comparison stands.
     fn asked(&self) -> String {
+        if self.app.skipped {
+            return "it is told to leave it alone (the annotation argocd.argoproj.io/skip-reconcile), so it never will.".to_owned();
+        }
         let late = |since: &Timestamp| elapsed(*since, self.now) >= UNANSWERED;
         let foreign = self.handshake.in_the_way_since();
         match (self.handshake.refused(), self.handshake.unanswered_since()) {
@@ -170,7 +172,6 @@ impl Look<'_> {
     fn error_condition(&self, it: &ConditionSeen) -> Option<Verdict> {
         let ours = self.expected.commit;
         match it.kind.as_str() {
-            _ if !is_error(it) => None,
             "ComparisonError" if passing(&it.message) || !self.handshake.answered() => {
                 Some(waiting(format!("Argo CD cannot compare {}: {}", self.name, told(it))))
             }
@@ -201,17 +202,17 @@ impl Look<'_> {
             return None;
         }
         let phase = running.map_or("asked for", |it| it.phase.as_str());
-        let mut why =
+        let why =
             format!("Argo CD is busy with an operation at {} ({phase}), which can still undo ours.", revision.map_or("no revision", short));
-        if let Some(it) = running.filter(|it| it.retries > 0) {
-            why = format!(
-                "{why} It failed: {} {} Until it ends nothing newer is applied; `argocd app terminate-op {}` ends it.",
-                quoted(&it.message),
-                tries(it),
-                self.name
-            );
-        }
-        Some(Verdict::Blocked { why })
+        let state = match running {
+            // Between two tries the message is that of the last one; during one it is what the try waits for.
+            Some(it) if it.retries > 0 && it.finished_at.is_some() => format!(" It failed: {} {}", quoted(&it.message), tries(it)),
+            Some(it) if it.retries > 0 => format!("{} It failed before. {}", awaited(it), tries(it)),
+            Some(it) => awaited(it),
+            None => String::new(),
+        };
+        let end = format!(" Until it ends nothing newer is applied; `argocd app terminate-op {}` ends it.", self.name);
+        Some(Verdict::Blocked { why: if state.is_empty() { why } else { format!("{why}{state}{end}") } })
     }
 
     fn compares_with_something_else(&self) -> Option<Verdict> {
@@ -235,16 +236,38 @@ impl Look<'_> {
         if sync == "Synced" {
             return None;
         }
-        let revision = short(self.revision());
-        let remedy = match Activity::of(self.app) {
-            Activity::Busy => " It is being applied.".to_owned(),
-            _ if !self.app.automated => format!(" Its sync is not automated: `argocd app sync {}` applies it.", self.name),
-            _ if self.handshake.is_fresh(self.app) => {
-                " No operation is under way; if it stays so, look for a closed sync window.".to_owned()
-            }
-            _ => String::new(),
-        };
-        Some(waiting(format!("{} is {sync} at {revision}.{remedy}", self.name)))
+        Some(waiting(format!("{} is {sync} at {}.{}", self.name, short(self.revision()), self.why_not_synced())))
+    }
+
+    /// What stands between an Application and being Synced, as far as it can be known.
+    fn why_not_synced(&self) -> String {
+        let name = self.name;
+        let activity = Activity::of(self.app);
+        let applied =
+            matches!(&activity, Activity::Ended(it) if it.phase == "Succeeded" && it.revision.as_deref() == Some(self.revision()));
+        match activity {
+            Activity::Busy => format!(" It is being applied.{}", self.app.operation.as_ref().map(awaited).unwrap_or_default()),
+            _ if !self.app.automated => format!(" Its sync is not automated: `argocd app sync {name}` applies it."),
+            _ if !self.handshake.is_fresh(self.app) => String::new(),
+            _ if applied && !self.app.heals => format!(
+                " It was applied and is no longer so: {}. Argo CD does not put that right by itself (`selfHeal` is off); `argocd app sync {name}` does.",
+                self.out_of_sync()
+            ),
+            _ if applied => format!(" It was applied and still differs: {}. `argocd app diff {name}` shows in what.", self.out_of_sync()),
+            _ => " No operation is under way; if it stays so, look for a closed sync window.".to_owned(),
+        }
+    }
+
+    /// The resources that are not as git has them: a few, and how many more.
+    fn out_of_sync(&self) -> String {
+        let all = &self.app.out_of_sync;
+        let more = all.len().saturating_sub(NAMED);
+        let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        match (all.is_empty(), more) {
+            (true, _) => "it does not say what".to_owned(),
+            (false, 0) => named,
+            (false, more) => format!("{named} and {more} more"),
+        }
     }
 
     fn is_not_healthy(&self) -> Option<Verdict> {
@@ -285,6 +308,20 @@ impl Look<'_> {
         })
     }
 
+    /// Being Synced says that nothing differs which Argo CD was told to compare. Once it is also Healthy, the pods of our
+    /// Deployments have our image, whatever other pods of it there may be.
+    fn runs_something_else(&self) -> Option<Verdict> {
+        let run = self.expected.images.iter().filter(|it| !it.workloads.is_empty());
+        run.map(|image| (image, image.among(&self.app.images))).find_map(|(image, runs)| {
+            let (other, _) = runs.first().filter(|_| !runs.iter().any(|(_, seen)| image.is(seen)))?;
+            Some(waiting(format!(
+                "{} is Synced and Healthy, and yet its pods run {other}, not {}. Is it told to ignore the image (`ignoreDifferences`)?",
+                self.name,
+                image.short()
+            )))
+        })
+    }
+
     fn evidence(&self) -> Evidence {
         let evidence = Evidence::default()
             .fact("application", self.name.as_str())
@@ -310,13 +347,14 @@ fn rounded(since: Timestamp, now: Timestamp) -> String {
     spoken(Duration::from_secs(elapsed(since, now).as_secs() / step.as_secs() * step.as_secs()))
 }
 
-/// As Argo CD has it: warnings are not errors.
-fn is_error(it: &ConditionSeen) -> bool {
-    it.kind.ends_with("Error")
-}
-
 fn told(it: &ConditionSeen) -> String {
     format!("{}: {}", it.kind, quoted(&it.message))
+}
+
+/// What a running operation says that it waits for: a hook, or the health of a wave. What else it says is of a step gone by.
+fn awaited(it: &OperationSeen) -> String {
+    let waits = it.finished_at.is_none() && it.message.starts_with("waiting for ");
+    if waits { format!(" It is {}", quoted(&it.message)) } else { String::new() }
 }
 
 /// How often an operation was tried and how often it may be.

@@ -7,19 +7,21 @@
 mod argocd;
 mod handshake;
 mod http;
+mod misdirected;
 mod patience;
 mod rollout;
 mod soak;
 mod wording;
 
-pub use argocd::follows_another;
+pub use misdirected::misdirected;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::model::{
-    ApplicationName, Ask, Asked, CommitId, ComponentName, Digest, GateSpec, RepoPath, Repository, Seen, Sighting, Tag, Verdict, Version,
+    ApplicationName, Ask, Asked, CommitId, ComponentName, Digest, GateSpec, ImageRef, RepoPath, Repository, Seen, Sighting, Tag, Verdict,
+    Version,
 };
 
 /// What has to be true before an environment counts as moved.
@@ -55,6 +57,27 @@ pub struct ExpectedImage {
     pub commit: Option<CommitId>,
     /// The Deployments that run it.
     pub workloads: Vec<String>,
+}
+
+impl ExpectedImage {
+    /// Whether a reference to this repository is the image: by its digest where both have one, else by its tag.
+    fn is(&self, seen: &ImageRef) -> bool {
+        match (&self.digest, &seen.digest) {
+            (Some(expected), Some(seen)) => expected == seen,
+            _ => self.tag.is_some() && self.tag == seen.tag,
+        }
+    }
+
+    /// What of these references is of this repository, with the text it was written in.
+    fn among<'a>(&self, texts: &'a [String]) -> Vec<(&'a str, ImageRef)> {
+        let parsed = texts.iter().filter_map(|text| Some((text.as_str(), ImageRef::parse(text).ok()?)));
+        parsed.filter(|(_, seen)| seen.repository == self.repository).collect()
+    }
+
+    /// The image as people tell it from another of its repository.
+    fn short(&self) -> String {
+        wording::image(self.tag.as_ref(), self.digest.as_ref())
+    }
 }
 
 /// What the gates of one environment remember between two looks. It lives in the driver's memory only: whoever starts

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::ExpectedImage;
 use super::patience::elapsed;
-use super::wording::quoted;
-use crate::model::{Digest, Evidence, ImageRef, Seen, Tag, Verdict, WorkloadSeen};
+use super::wording::{self, quoted};
+use crate::model::{Evidence, ImageRef, Seen, Verdict, WorkloadSeen};
 
 /// How long a missed progress deadline has to stand when it was there at our first look: it may still be the one of the
 /// template before, which the controller keeps until the new one moves.
@@ -133,26 +133,15 @@ fn template(name: &str, image: &ExpectedImage, it: &WorkloadSeen) -> Result<Stri
     if image.digest.is_none() && image.tag.is_none() {
         return Err(One::Unknown(format!("What {name} should run is not known: neither a tag nor a digest.")));
     }
-    let right = |seen: &ImageRef| match (&image.digest, &seen.digest) {
-        (Some(expected), Some(seen)) => expected == seen,
-        _ => image.tag.is_some() && image.tag == seen.tag,
-    };
-    let parsed = |text: &String| ImageRef::parse(text).ok().filter(|seen| seen.repository == image.repository);
-    let runs: Vec<_> = it.images.iter().filter_map(|text| Some((text, parsed(text)?))).collect();
-    match (runs.first(), runs.iter().find(|(_, seen)| !right(seen))) {
+    let runs = image.among(&it.images);
+    match (runs.first(), runs.iter().find(|(_, seen)| !image.is(seen))) {
         (None, _) => Err(One::Waiting(format!("{name} does not run {}; it runs {}.", image.repository, listed(&it.images)))),
         (_, Some((_, other))) => {
-            let (other, expected) = (short(other.tag.as_ref(), other.digest.as_ref()), short(image.tag.as_ref(), image.digest.as_ref()));
-            Err(One::Waiting(format!("{name} still has {other} in its template, not {expected}.")))
+            let other = wording::image(other.tag.as_ref(), other.digest.as_ref());
+            Err(One::Waiting(format!("{name} still has {other} in its template, not {}.", image.short())))
         }
-        (Some((text, _)), None) => Ok((*text).clone()),
+        (Some((text, _)), None) => Ok((*text).to_owned()),
     }
-}
-
-/// An image as people tell two of them apart.
-fn short(tag: Option<&Tag>, digest: Option<&Digest>) -> String {
-    let parts = [tag.map(ToString::to_string), digest.map(|it| it.short().to_owned())];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("@")
 }
 
 /// The missed progress deadline, once it is sure to be this template's.

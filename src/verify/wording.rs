@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::{Digest, Tag};
+
 /// The longest message of somebody else that a sentence quotes.
 const QUOTE: usize = 600;
 
@@ -29,6 +31,12 @@ pub(super) fn quoted(message: &str) -> String {
         _ if line.ends_with(['.', '!', '?']) => line,
         _ => format!("{line}."),
     }
+}
+
+/// An image as people tell two of one repository apart.
+pub(super) fn image(tag: Option<&Tag>, digest: Option<&Digest>) -> String {
+    let parts = [tag.map(ToString::to_string), digest.map(|it| it.short().to_owned())];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("@")
 }
 
 /// Whether a message tells of a fault that passes by itself (a server that is away or slow), rather than of something wrong

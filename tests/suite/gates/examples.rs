@@ -282,6 +282,71 @@ fn the_wrong_application_is_no_proof() {
 }
 
 #[test]
+fn an_application_that_cannot_bring_the_overlay_is_no_proof() {
+    let mut case = Case::new();
+    for it in ["registry.example/web=registry.example/web:v1.1.0", "registry.example/web@sha256:1", "web=registry.example/web:v1"] {
+        case.app.overrides = vec!["registry.example/webber:v1".to_owned(), it.to_owned()];
+        let verdict = case.answer(20);
+        assert!(matches!(&verdict, Verdict::Failed { .. }), "{it}: {verdict:?}");
+        assert_says(&verdict, "unset web --kustomize-image registry.example/web");
+    }
+    case.app.overrides.pop();
+    assert!(is_ready(&case.answer(30)), "another image is not ours");
+    case.app.source.as_mut().unwrap().1 = commit('b').to_string();
+    assert_says(&case.answer(40), "stays at the commit bbbbbbb");
+}
+
+#[test]
+fn synced_is_no_proof_while_the_pods_run_something_else() {
+    let mut case = Case::new();
+    case.app.images = vec!["registry.example/web:v1.1.0".to_owned(), "sidecar:1".to_owned()];
+    assert_says(&case.answer(20), "its pods run registry.example/web:v1.1.0, not v1.2.0@sha256:dddddddddddd");
+    case.app.images.push(format!("registry.example/web:v1.2.0@{}", digest('d')));
+    assert!(is_ready(&case.answer(30)), "an old pod may still be ending");
+    case.app.images = vec!["sidecar:1".to_owned()];
+    assert!(is_ready(&case.answer(40)), "it does not say");
+    case.app.images = vec!["registry.example/web:v1.1.0".to_owned()];
+    case.images[0].workloads.clear();
+    assert!(is_ready(&case.answer(50)), "pods of old jobs are no Deployment's");
+}
+
+#[test]
+fn what_keeps_an_application_from_being_synced_is_told() {
+    let mut case = Case::new();
+    case.app.sync = Some("OutOfSync".to_owned());
+    case.app.out_of_sync =
+        ["Deployment web", "Service web", "Service old, which git has no longer", "Ingress web"].map(str::to_owned).to_vec();
+    assert_says(
+        &case.answer(20),
+        "no longer so: Deployment web, Service web, Service old, which git has no longer and 1 more. Argo CD does not",
+    );
+    case.app.heals = true;
+    assert_says(&case.answer(30), "still differs: Deployment web, ");
+    case.app.operation.as_mut().unwrap().revision = Some(commit('b').to_string());
+    assert_says(&case.answer(40), "closed sync window");
+    case.app.automated = false;
+    assert_says(&case.answer(50), "`argocd app sync web`");
+    case.app.revision = Some(commit('b').to_string());
+    (case.app.contains_ours, case.app.skipped, case.memory) = (Some(false), true, Memory::default());
+    assert_says(&case.look(60).swap_remove(0), "skip-reconcile");
+}
+
+#[test]
+fn an_operation_says_what_it_waits_for_and_does_not_call_that_a_failure() {
+    let mut case = Case::new();
+    case.app.sync = Some("OutOfSync".to_owned());
+    let operation = case.app.operation.as_mut().unwrap();
+    (operation.phase, operation.finished_at) = ("Running".to_owned(), None);
+    operation.message = "waiting for completion of hook batch/Job/migrate".to_owned();
+    assert_says(&case.answer(20), "It is being applied. It is waiting for completion of hook batch/Job/migrate.");
+    let operation = case.app.operation.as_mut().unwrap();
+    (operation.revision, operation.retries, operation.retry_limit) = (Some(commit('b').to_string()), 2, Some(5));
+    assert_says(&case.answer(30), "It is waiting for completion of hook batch/Job/migrate. It failed before. Argo CD tries again, 5 times");
+    case.app.operation.as_mut().unwrap().finished_at = Some(at(35));
+    assert_says(&case.answer(40), "It failed: waiting for completion");
+}
+
+#[test]
 fn a_later_commit_counts_while_it_holds_our_images() {
     let later = |contains, holds| {
         let mut case = Case::new();

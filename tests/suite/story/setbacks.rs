@@ -10,6 +10,7 @@ use tomoda_release::rehearsal::stage::Fault;
 use super::scene::{Before, Machine, Scene};
 use crate::support::world::{git, git_command, until};
 
+const DEV: &str = "k8s/apps/tomoda/overlays/dev/kustomization.yaml";
 const PROD: &str = "k8s/apps/tomoda/overlays/prod/kustomization.yaml";
 
 /// A checkout of one of the repositories.
@@ -267,4 +268,23 @@ async fn waiting_for_a_lease_can_be_stopped() {
     waiting.ended().await.expect(4);
     // The lease would have lasted for a minute.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overlay_without_tags_hides_nothing_and_is_moved() {
+    let scene = Scene::new().await;
+    scene.begin().await;
+    let dir = checkout(&scene, "config");
+    let file = dir.path().join(DEV);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.lines().filter(|it| !it.contains("newTag:")).map(|it| format!("{it}\n")).collect::<String>()).unwrap();
+    git(dir.path(), &["commit", "--quiet", "--all", "-m", "fix: no tags"]);
+    git(dir.path(), &["push", "--quiet", "origin", "HEAD:main"]);
+    let status = scene.run(&["status", "--output", "json"]).await.expect(0).json();
+    let dev = &status["environments"][0];
+    assert!(dev["applications"][0]["health"].is_string(), "{dev}");
+    assert!(dev["components"][0]["workloads"][0]["images"].is_array(), "{dev}");
+    scene.run(&["verify", "dev"]).await.says(2, &[DEV, "the entry of backend", "has no `newTag`", "Write `newTag` into it"]);
+    scene.bump().await.expect(0);
+    scene.run(&["verify", "dev"]).await.expect(0);
 }
