@@ -70,7 +70,7 @@ fn is_there(tag: &Tag, follows: &[Follow], pinned: &[Pinned<'_>], seen: &Sightin
 enum Found {
     /// It moves, or stays where it is and is verified with the others.
     Image {
-        moves: ImageMove,
+        moves: Box<ImageMove>,
         /// Why it stays although something newer may be there.
         held: Option<String>,
         /// What a person should know about it besides.
@@ -93,7 +93,8 @@ fn look_at(follow: &Follow, pinned: &Pinned<'_>, history: &[HistoryCommit], seen
         let commit = commit.or_else(|| candidate::commit_of(&follow.policy, tag.as_str(), history));
         let digest = digest.or_else(|| listed_digest(listing, &tag)).or_else(|| asked_digest(seen, follow, &tag));
         let (component, repository) = (pinned.component.clone(), pinned.repository.clone());
-        Found::Image { moves: ImageMove { component, repository, from: pinned.pin.clone(), tag, digest, commit }, held, warnings }
+        let moves = Box::new(ImageMove { component, repository, from: pinned.pin.clone(), tag, digest, commit });
+        Found::Image { moves, held, warnings }
     };
     Ok(match selection.choice {
         Choice::Candidate { tag, digest, commit, .. } => image(tag, digest, commit, None),
@@ -131,7 +132,7 @@ fn conclude(pipeline: &Pipeline, environment: &Environment, found: Vec<Found>, w
     for it in found {
         match it {
             Found::Image { moves: it, held: why, warnings: more } => {
-                moves.push(it);
+                moves.push(*it);
                 held.extend(why);
                 warnings.extend(more);
             }
