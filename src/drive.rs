@@ -244,7 +244,10 @@ impl Driver<'_> {
             gates::Conclusion::NotYet { waiting, .. } => self.later(world, seen, &waiting).await,
             gates::Conclusion::Failed(why) => {
                 let event = Event::Failed { run, why: why.clone() };
-                self.end(world, seen, vec![event], Err(Error::refused(format!("The gate {why}")))).await
+                let warnings = seen.state.open.get(self.goal.environment()).map(|it| it.plan.warnings.join(" ")).unwrap_or_default();
+                let error = Error::refused(format!("The gate {why}"));
+                let error = if warnings.is_empty() { error } else { error.hint(format!("The plan warned: {warnings}")) };
+                self.end(world, seen, vec![event], Err(error)).await
             }
             gates::Conclusion::Superseded(by) => {
                 let event = Event::Superseded { run: run.clone(), by: by.clone() };

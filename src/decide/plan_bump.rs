@@ -69,7 +69,13 @@ fn is_there(tag: &Tag, follows: &[Follow], pinned: &[Pinned<'_>], seen: &Sightin
 /// What was found out about one component.
 enum Found {
     /// It moves, or stays where it is and is verified with the others.
-    Image(ImageMove),
+    Image {
+        moves: Box<ImageMove>,
+        /// Why it stays although something newer may be there.
+        held: Option<String>,
+        /// What a person should know about it besides.
+        warnings: Vec<String>,
+    },
     /// Nothing can be said about the image it has; why.
     Unverifiable(String),
     /// The policy cannot answer; why.
@@ -81,18 +87,25 @@ fn look_at(follow: &Follow, pinned: &Pinned<'_>, history: &[HistoryCommit], seen
     let listing = known(listing, &format!("the tags of {}", follow.image))?;
     let current = (pinned.pin != Pin::default()).then_some(&pinned.pin);
     let facts = Facts { listing, history: Some(history), current, now: seen.at };
-    let image = |tag: Tag, digest: Option<Digest>, commit: Option<CommitId>| {
+    let selection = candidate::choose(&follow.policy, &facts);
+    let warnings: Vec<_> = selection.warnings.iter().map(|it| format!("{}: {it}", follow.component)).collect();
+    let image = |tag: Tag, digest: Option<Digest>, commit: Option<CommitId>, held: Option<String>| {
         let commit = commit.or_else(|| candidate::commit_of(&follow.policy, tag.as_str(), history));
         let digest = digest.or_else(|| listed_digest(listing, &tag)).or_else(|| asked_digest(seen, follow, &tag));
         let (component, repository) = (pinned.component.clone(), pinned.repository.clone());
-        Found::Image(ImageMove { component, repository, from: pinned.pin.clone(), tag, digest, commit })
+        let moves = Box::new(ImageMove { component, repository, from: pinned.pin.clone(), tag, digest, commit });
+        Found::Image { moves, held, warnings }
     };
-    Ok(match candidate::choose(&follow.policy, &facts).choice {
-        Choice::Candidate { tag, digest, commit, .. } => image(tag, digest, commit),
+    Ok(match selection.choice {
+        Choice::Candidate { tag, digest, commit, .. } => image(tag, digest, commit, None),
         Choice::Error { reason } => Found::Error(format!("{}: {reason}", follow.component)),
-        Choice::Nothing { reason } | Choice::Hold { reason } => match stays(&pinned.pin, listing) {
-            Some((tag, digest)) => image(tag, digest, None),
-            None => Found::Unverifiable(format!("{}: {reason}", follow.component)),
+        choice @ (Choice::Nothing { .. } | Choice::Hold { .. }) => match stays(&pinned.pin, listing) {
+            Some((tag, digest)) => {
+                let held =
+                    matches!(choice, Choice::Hold { .. }).then(|| format!("{} stays at {tag}: {}", follow.component, choice.reason()));
+                image(tag, digest, None, held)
+            }
+            None => Found::Unverifiable(format!("{}: {}", follow.component, choice.reason())),
         },
     })
 }
@@ -116,10 +129,14 @@ fn asked_digest(seen: &Sighting, follow: &Follow, tag: &Tag) -> Option<Digest> {
 }
 
 fn conclude(pipeline: &Pipeline, environment: &Environment, found: Vec<Found>, wants: Wants, seen: &Sighting) -> Result<Decision> {
-    let (mut moves, mut warnings, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut moves, mut held, mut warnings, mut errors) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for it in found {
         match it {
-            Found::Image(it) => moves.push(it),
+            Found::Image { moves: it, held: why, warnings: more } => {
+                moves.push(*it);
+                held.extend(why);
+                warnings.extend(more);
+            }
             Found::Unverifiable(why) => warnings.push(why),
             Found::Error(why) => errors.push(why),
         }
@@ -139,9 +156,12 @@ fn conclude(pipeline: &Pipeline, environment: &Environment, found: Vec<Found>, w
         return Ok(Decision::Nothing(format!("{} has nothing to move to. {}", environment.name, warnings.join(" "))));
     }
     if !moves.iter().any(ImageMove::changes) && seen.state.proved.get(&environment.name).is_some_and(|it| same(it, &moves)) {
-        return Ok(Decision::Nothing(format!("{} runs the newest and has proved it: {}.", environment.name, list(&moves))));
+        let what = if held.is_empty() { "runs the newest and has proved it" } else { "stays at what it has proved" };
+        let rest: String = held.iter().chain(&warnings).map(|it| format!(" {it}")).collect();
+        return Ok(Decision::Nothing(format!("{} {what}: {}.{rest}", environment.name, list(&moves))));
     }
-    Ok(open(pipeline, environment, moves, warnings, seen))
+    held.extend(warnings);
+    Ok(open(pipeline, environment, moves, held, seen))
 }
 
 /// Whether these are exactly the images that were proved.

@@ -125,9 +125,15 @@ async fn keep(shared: Arc<Shared>, every: Duration) {
             Ok(Taken::Ours(object)) => shared.stands(object),
             Ok(Taken::Lost) => match look(&shared).await {
                 Ok(Some(held)) if lock(&shared.sent).contains(&held.object) => shared.stands(held.object),
-                Ok(held) => {
-                    *lock(&shared.lost) = Some(held.map_or_else(|| "Somebody else".to_owned(), |it| it.holder));
+                Ok(Some(held)) => {
+                    *lock(&shared.lost) = Some(held.holder);
                     return;
+                }
+                // Removed by hand, or given back by who had taken over meanwhile: it is free, and the ledger says what is left to do.
+                Ok(None) => {
+                    if let Ok(Taken::Ours(object)) = take(&shared, Expect::Absent).await {
+                        shared.stands(object);
+                    }
                 }
                 Err(_) => {}
             },

@@ -114,7 +114,8 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T>
 impl World for Live {
     async fn look(&mut self, wants: &Wants) -> Result<Sighting> {
         if let Some(holder) = self.lease.as_ref().and_then(lease::Keeper::lost_to) {
-            return Err(Error::new(Kind::Busy, format!("{holder} took over while this process was silent.")));
+            return Err(Error::new(Kind::Busy, format!("{holder} took over while this process was silent."))
+                .hint("Let it finish; `status` shows how far it is. If it dies, the next command takes over."));
         }
         self.refresh_tip().await?;
         look::look(self, wants).await

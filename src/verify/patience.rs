@@ -25,7 +25,8 @@ pub(super) fn within(limit: Duration, start: Start, ready_at: Option<Timestamp>,
     let (Verdict::Waiting { why, .. } | Verdict::Blocked { why } | Verdict::Unknown { why }) = &verdict else {
         return verdict;
     };
-    let late = elapsed(ready_at.unwrap_or(start.pushed), now) > limit;
+    // What the future pushed was pushed by a clock that is ahead of ours: nobody waits for ours to get there.
+    let late = elapsed(ready_at.unwrap_or(start.pushed.min(start.began)), now) > limit;
     if late && elapsed(start.began, now) >= limit.min(GRACE) {
         Verdict::Failed { why: format!("It was not ready within {}. {why}", spoken(limit)) }
     } else {
@@ -65,6 +66,12 @@ mod tests {
     fn a_driver_that_comes_late_still_looks_for_a_while() {
         assert_eq!(judged(5000, None, 5000), waiting());
         assert!(matches!(judged(5000, None, 5120), Verdict::Failed { .. }));
+    }
+
+    #[test]
+    fn a_push_by_a_clock_that_is_ahead_does_not_stretch_the_wait() {
+        assert_eq!(judged(-7200, None, -7200 + 600), waiting());
+        assert!(matches!(judged(-7200, None, -7200 + 601), Verdict::Failed { .. }));
     }
 
     #[test]

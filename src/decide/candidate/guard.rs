@@ -154,7 +154,7 @@ impl<'a, O: Order> Desk<'a, O> {
             Err(reason) => (Choice::Error { reason }, None),
             Ok(best) => {
                 let reason = format!(
-                    "It cannot be told whether {} is newer than what the overlay has (“{current}”): {why}. Adopt it once to go on from there.",
+                    "It cannot be told whether {} is newer than what the overlay has (“{current}”): {why}. Set `adopt: true` in its tag rules once, or write a tag that fits, to go on from there.",
                     best.image.tag
                 );
                 (Choice::Hold { reason }, Some(best))

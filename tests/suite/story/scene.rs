@@ -59,8 +59,13 @@ impl Machine {
 
     /// SIGTERM.
     pub(super) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// A signal, by its name.
+    pub(super) fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it runs").to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     /// What it said on standard error so far.

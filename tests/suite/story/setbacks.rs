@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tomoda_release::rehearsal::cloud_build::{Ending, Status};
+use tomoda_release::rehearsal::play;
 use tomoda_release::rehearsal::stage::Fault;
 
 use super::scene::{Before, Machine, Scene};
@@ -22,8 +23,12 @@ fn checkout(scene: &Scene, repository: &str) -> tempfile::TempDir {
 
 /// Somebody edits prod's overlay.
 fn edit_prod(scene: &Scene, edit: impl Fn(&str) -> String) -> String {
+    edit_overlay(scene, PROD, edit)
+}
+
+fn edit_overlay(scene: &Scene, overlay: &str, edit: impl Fn(&str) -> String) -> String {
     let dir = checkout(scene, "config");
-    let file: PathBuf = dir.path().join(PROD);
+    let file: PathBuf = dir.path().join(overlay);
     let text = std::fs::read_to_string(&file).unwrap();
     let edited = edit(&text);
     assert_ne!(text, edited);
@@ -128,6 +133,27 @@ async fn an_entry_that_is_gone_is_not_invented() {
     assert_eq!(prod(&scene), edited);
     assert_eq!(scene.commits(&before), ["fix: by hand"]);
     assert!(scene.leases().is_empty());
+}
+
+/// A rewritten branch does not know the commit that dev runs: what stays there is not called the newest.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stays_although_something_newer_may_be_there_says_why() {
+    let scene = Scene::new().await;
+    scene.begin().await;
+    scene.bump().await.expect(0);
+    let dir = checkout(&scene, "app");
+    std::fs::write(dir.path().join("backend/amended.go"), "package main\n").unwrap();
+    git(dir.path(), &["add", "--all"]);
+    git(dir.path(), &["commit", "--quiet", "--amend", "-m", "fix: amended"]);
+    git(dir.path(), &["push", "--quiet", "--force", "origin", "HEAD:main"]);
+    let tip = git(dir.path(), &["rev-parse", "HEAD"]);
+    play::dev_image(&scene.world, "backend", &tip, &mut 0, |_| {}).await;
+    let said = scene.bump().await.expect(0).json();
+    let why = said["reason"].as_str().unwrap();
+    assert_eq!(said["outcome"], "nothing");
+    for word in ["dev stays at what it has proved", "backend stays at", &tip[..7], "adopt: true"] {
+        assert!(why.contains(word), "{word:?} is missing in: {why}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,4 +313,47 @@ async fn an_overlay_without_tags_hides_nothing_and_is_moved() {
     scene.run(&["verify", "dev"]).await.says(2, &[DEV, "the entry of backend", "has no `newTag`", "Write `newTag` into it"]);
     scene.bump().await.expect(0);
     scene.run(&["verify", "dev"]).await.expect(0);
+}
+
+/// A lease is a courtesy: when somebody removes it, nobody else drives, and the driver goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_removed_by_hand_is_taken_again() {
+    let scene = Scene::slow("1s", "3s").await;
+    let before = scene.begin().await;
+    scene.bump().await.expect(0);
+    let promoting = scene.start(&["promote", "--yes"]);
+    until("the overlay", async || scene.commits(&before).into_iter().find(|it| it.starts_with("prod: "))).await;
+    let [lease] = &scene.leases()[..] else { panic!("one lease was to be held") };
+    git(&scene.world.git.dir("config"), &["update-ref", "-d", lease]);
+    until("the lease", async || scene.leases().pop()).await;
+    promoting.ended().await.expect(0);
+    scene.is_released(&before).await;
+    assert_eq!(scene.leases(), [""; 0]);
+}
+
+/// Frozen for longer than its lease, it finds its work done by another, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wakes_after_another_finished_sees_that_it_is_done() {
+    let scene = Scene::slow("1s", "2s").await;
+    let before = scene.begin().await;
+    scene.bump().await.expect(0);
+    let frozen = scene.start(&["promote", "--yes"]);
+    until("the overlay", async || scene.commits(&before).into_iter().find(|it| it.starts_with("prod: "))).await;
+    frozen.signal("STOP");
+    scene.promote().await.expect(0);
+    frozen.signal("CONT");
+    assert_eq!(frozen.ended().await.expect(0).json()["outcome"], "nothing");
+    scene.is_released(&before).await;
+    assert_eq!(scene.leases(), [""; 0]);
+}
+
+/// What the plan warned of is told again when a gate fails because of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_by_hand_that_cannot_work_is_named_when_its_gate_fails() {
+    let scene = Scene::new().await;
+    scene.edit_pipeline(|it| it.replace("json: { /version: \"{tag}\" } }", "json: { /version: \"{tag}\" }, within: 1s }"));
+    scene.begin().await;
+    scene.bump().await.expect(0);
+    edit_overlay(&scene, DEV, |it| it.replacen("newTag: dev-", "newTag: by-hand-", 1));
+    scene.bump().await.says(3, &["not by-hand-", "The plan warned: backend stays at by-hand-", "adopt: true", "does not list by-hand-"]);
 }
