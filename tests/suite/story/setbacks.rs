@@ -306,7 +306,7 @@ async fn an_overlay_without_tags_hides_nothing_and_is_moved() {
     std::fs::write(&file, text.lines().filter(|it| !it.contains("newTag:")).map(|it| format!("{it}\n")).collect::<String>()).unwrap();
     git(dir.path(), &["commit", "--quiet", "--all", "-m", "fix: no tags"]);
     git(dir.path(), &["push", "--quiet", "origin", "HEAD:main"]);
-    let status = scene.run(&["status", "--output", "json"]).await.expect(0).json();
+    let status = scene.run(&["status"]).await.expect(0).json();
     let dev = &status["environments"][0];
     assert!(dev["applications"][0]["health"].is_string(), "{dev}");
     assert!(dev["components"][0]["workloads"][0]["images"].is_array(), "{dev}");
