@@ -7,8 +7,8 @@
 //! chance puts them. A container without a C library, or with an older one, runs it all the same.
 //!
 //! A file that was written through a memory map stays in the kernel's cache as single small pages, and starting it maps each of
-//! them for itself: twice as slow as a copy of the same file, until it is read from the disk again. So the linker is asked to
-//! write it in one piece, where it knows how.
+//! them for itself: up to twice as slow as a copy of the same file, until it is read from the disk again. So the linker is asked
+//! to write it in one piece, where it knows how.
 //!
 //! Rust's own switch for a static C library, `crt-static`, cannot be had without `--target`: cargo would give it to the macros too,
 //! which have to be shared libraries. So the linker is told: where it would look for the shared C library, it finds a

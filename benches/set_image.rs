@@ -18,7 +18,7 @@ fn main() {
     let corpus =
         std::env::var_os("SET_IMAGE_CORPUS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/corpus"), PathBuf::from);
     let ours_is = std::env::var("TOMODA_RELEASE").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tomoda-release").to_owned());
-    // As installing does it: a file fresh from the linker is slower to start than a copy of it.
+    // As installing does it: how a file was written decides how dear it is to start.
     let folder = tempfile::tempdir().expect("a temporary folder");
     let installed = folder.path().join("tomoda-release");
     fs::copy(&ours_is, &installed).expect("a copy of the program");
