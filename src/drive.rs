@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{Ending, Event, News, Outcome, Performed, Pipeline, Planned, RunId, Sighting, StepKey, Work};
 use crate::verify::Memory;
 use crate::world::{Appended, World};
-use patience::Patience;
+use patience::{Patience, Stage};
 
 /// After how long a wait for a gate is explained by what the other gates see.
 const LASTING: SignedDuration = SignedDuration::from_secs(10);
@@ -37,7 +37,7 @@ pub async fn plan(world: &mut impl World, pipeline: &Pipeline, goal: &Goal) -> R
     let mut patience = Patience::default();
     loop {
         match plan_once(world, pipeline, goal).await {
-            Err(error) => patience.survive(world, error).await?,
+            Err(error) => patience.survive(world, error, Stage::BeforeARun).await?,
             planned => return planned,
         }
     }
@@ -68,7 +68,7 @@ pub async fn drive(world: &mut impl World, pipeline: &Pipeline, goal: &Goal, con
         pipeline,
         goal,
         consent,
-        claimed: false,
+        stage: Stage::BeforeARun,
         patience: Patience::default(),
         waits: BTreeMap::new(),
         memory: Memory::default(),
@@ -79,7 +79,7 @@ pub async fn drive(world: &mut impl World, pipeline: &Pipeline, goal: &Goal, con
             Ok(Turn::Go(seen)) => driver.turn(world, *seen).await,
             Ok(Turn::End(ending)) => return Ok(ending),
             Err(error) => {
-                driver.patience.survive(world, error).await?;
+                driver.patience.survive(world, error, driver.stage).await?;
                 driver.begin(world).await
             }
         };
@@ -97,7 +97,7 @@ struct Driver<'a> {
     pipeline: &'a Pipeline,
     goal: &'a Goal,
     consent: &'a Consent,
-    claimed: bool,
+    stage: Stage,
     patience: Patience,
     /// Since when something is waited for, and what was said about it last.
     waits: BTreeMap<String, (Timestamp, String)>,
@@ -109,7 +109,7 @@ impl Driver<'_> {
     async fn begin<W: World>(&mut self, world: &mut W) -> Result<Turn> {
         let seen = world.look(&Wants::default()).await?;
         match seen.state.open.get(self.goal.environment()) {
-            Some(run) if !self.claimed => {
+            Some(run) if self.stage == Stage::BeforeARun => {
                 self.claim(world).await?;
                 world.tell(News::Resumed { run: run.id.clone(), plan: run.plan.clone() });
                 Ok(Turn::Go(Box::new(world.look(&Wants::default()).await?)))
@@ -168,10 +168,9 @@ impl Driver<'_> {
     }
 
     async fn claim<W: World>(&mut self, world: &mut W) -> Result<()> {
-        if !self.claimed {
+        if self.stage == Stage::BeforeARun {
             world.claim(self.goal.environment()).await?;
-            self.claimed = true;
-            self.patience.begin();
+            self.stage = Stage::DuringARun;
         }
         Ok(())
     }

@@ -20,25 +20,19 @@ const DURING_A_RUN: Duration = Duration::from_secs(120);
 /// What failed or was overtaken since the last thing that went well.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
-    stage: Stage,
     in_a_row: u32,
     since: Option<Timestamp>,
     said: String,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-enum Stage {
-    #[default]
+/// Whether a run was claimed: from then on others rely on it being driven to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
     BeforeARun,
     DuringARun,
 }
 
 impl Patience {
-    /// A run is under way.
-    pub(super) fn begin(&mut self) {
-        self.stage = Stage::DuringARun;
-    }
-
     /// Something went well.
     pub(super) fn renew(&mut self) {
         (self.in_a_row, self.since) = (0, None);
@@ -55,11 +49,11 @@ impl Patience {
     }
 
     /// A failure that may pass is waited out; any other is the end.
-    pub(super) async fn survive<W: World>(&mut self, world: &mut W, error: Error) -> Result<()> {
+    pub(super) async fn survive<W: World>(&mut self, world: &mut W, error: Error, stage: Stage) -> Result<()> {
         self.in_a_row += 1;
         let since = *self.since.get_or_insert_with(|| world.now());
         let lasted = Duration::try_from(world.now().duration_since(since)).unwrap_or_default();
-        let enough = match (error.kind(), self.stage) {
+        let enough = match (error.kind(), stage) {
             // Where nobody listens the address is wrong, or waiting is for somebody who knows for how long.
             (Kind::Unreachable, Stage::BeforeARun) => return Err(error),
             (Kind::Remote, Stage::BeforeARun) => BEFORE_A_RUN,

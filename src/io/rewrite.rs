@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -111,8 +111,7 @@ fn overwrite(target: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// A driver running as root leaves files to whom they belong. That it may not is no reason to stop.
-fn keep_owner(fresh: &Path, before: &fs::Metadata) {
-    use std::os::unix::fs::{MetadataExt, chown};
+fn keep_owner(fresh: &Path, before: &Metadata) {
     if fs::metadata(fresh).is_ok_and(|it| (it.uid(), it.gid()) != (before.uid(), before.gid())) {
         chown(fresh, Some(before.uid()), Some(before.gid())).ok();
     }

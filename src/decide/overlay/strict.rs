@@ -57,9 +57,8 @@ fn line(text: &str, what: &str, at: &serde_yaml::Location) -> usize {
     let key = what.split_once("duplicate entry with key ").map(|it| it.1.trim_matches('"'));
     let repeats = |key: &str| {
         let here = |line: &str| {
-            let rest = line.chars().skip(at.column().saturating_sub(1)).collect::<String>();
-            let rest = rest.trim_start_matches(['"', '\'']).strip_prefix(key).map(|it| it.trim_start_matches(['"', '\'']).to_owned());
-            rest.is_some_and(|it| it.trim_start().starts_with(':'))
+            let unquoted: String = line.chars().skip(at.column().saturating_sub(1)).filter(|it| !matches!(it, '"' | '\'')).collect();
+            unquoted.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'))
         };
         let lines = text.lines().enumerate().skip(at.line().saturating_sub(1)).filter(|(_, it)| here(it));
         lines.map(|(at, _)| at + 1).nth(1)

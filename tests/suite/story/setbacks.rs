@@ -300,12 +300,7 @@ async fn waiting_for_a_lease_can_be_stopped() {
 async fn an_overlay_without_tags_hides_nothing_and_is_moved() {
     let scene = Scene::new().await;
     scene.begin().await;
-    let dir = checkout(&scene, "config");
-    let file = dir.path().join(DEV);
-    let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.lines().filter(|it| !it.contains("newTag:")).map(|it| format!("{it}\n")).collect::<String>()).unwrap();
-    git(dir.path(), &["commit", "--quiet", "--all", "-m", "fix: no tags"]);
-    git(dir.path(), &["push", "--quiet", "origin", "HEAD:main"]);
+    edit_overlay(&scene, DEV, |it| it.lines().filter(|it| !it.contains("newTag:")).map(|it| format!("{it}\n")).collect());
     let status = scene.run(&["status"]).await.expect(0).json();
     let dev = &status["environments"][0];
     assert!(dev["applications"][0]["health"].is_string(), "{dev}");
